@@ -1,0 +1,1 @@
+//! voxbridge: a real-time voice-agent gateway.

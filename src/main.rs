@@ -1,0 +1,2 @@
+//! The `voxbridge` command.
+fn main() {}
