@@ -1,1 +1,6 @@
 //! voxbridge: a real-time voice-agent gateway.
+
+pub mod config;
+pub mod gate;
+pub mod protocol;
+pub mod translate;

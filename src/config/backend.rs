@@ -1,0 +1,306 @@
+//! A configured backend, its choices and their defaults.
+//! Knows the words of the configuration, but not how they are read or printed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+use url::{Host, Url};
+
+/// One upstream service and the paths under which clients reach it.
+///
+/// `Debug` prints what `voxbridge check` prints: no secret.
+#[derive(Clone, PartialEq)]
+pub struct Backend {
+    /// Unique name: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What is spoken upstream.
+    pub kind: BackendKind,
+    /// The path that clients connect to.
+    pub path: String,
+    /// Further paths for the same backend.
+    pub aliases: Vec<String>,
+    /// Where upstream is.
+    pub url: BackendUrl,
+    /// Becomes `?model=` unless the URL has one; `None` (`model = ""`) sends none.
+    pub model: Option<String>,
+    /// The key that upstream is given, wherever it was configured.
+    pub api_key: Option<Secret>,
+    /// The header that carries the key.
+    pub auth_header: AuthHeader,
+    /// Further headers of the upgrade request. Values may be secrets: they are never printed.
+    pub headers: BTreeMap<String, String>,
+    /// Which extra messages the client is sent.
+    pub dialect: Dialect,
+    /// The ordering rules' *T*: how long a response or a confirmation is waited for.
+    pub deferred_response_timeout: Duration,
+    /// Whether a client may send upstream JSON of its own.
+    pub allow_client_json_passthrough: bool,
+    /// How long one attempt to dial may take.
+    pub connect_timeout: Duration,
+    /// How often upstream is dialled before the client is told; 1 to 10.
+    pub dial_attempts: u32,
+    /// How a greeting is delivered.
+    pub greeting_mode: GreetingMode,
+    /// Who decides that the user's turn is over.
+    pub turn_detection: TurnDetection,
+    /// How the user's speech is transcribed.
+    pub transcription: Transcription,
+    /// Voice where the client names none; `None` leaves it to upstream.
+    pub voice: Option<String>,
+    /// Instructions where the client gives none.
+    pub instructions: Option<String>,
+    /// Functions offered to the model where the client gives none.
+    pub tools: Vec<Tool>,
+}
+
+/// What is spoken upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendKind {
+    /// OpenAI Realtime: translated.
+    OpenaiRealtime,
+}
+
+/// Where upstream is. `Display` and `Debug` hide values of the query that look like keys.
+#[derive(Clone, PartialEq, Eq)]
+pub enum BackendUrl {
+    /// A `ws` or `wss` URL with a host, without user name, password or fragment.
+    Remote(Url),
+    /// Path (and query) on this server's own listener, written `self:/…`.
+    SelfPath(String),
+}
+
+/// The header that carries the API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthHeader {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `api-key: KEY`, as Azure has it.
+    ApiKey,
+}
+
+/// Which messages the client is sent beyond the Voice Agent protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `Component` as soon as Settings carries one of the component's own fields, else `Deepgram`.
+    Auto,
+    /// Exactly Deepgram's messages.
+    Deepgram,
+    /// With the React component's `AgentDone`, `Transcript` and `UtteranceEnd`.
+    Component,
+}
+
+/// How a greeting is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GreetingMode {
+    /// As text alone; upstream is not asked.
+    Text,
+    /// As text, and spoken by upstream word for word.
+    Speak,
+}
+
+/// Who decides that the user's turn is over (OpenAI Realtime, turn detection).
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnDetection {
+    /// Upstream, by silence.
+    ServerVad {
+        /// Loudness that counts as speech, 0 to 1.
+        threshold: f64,
+        /// Audio kept from before the speech, in milliseconds.
+        prefix_padding_ms: u32,
+        /// Silence that ends a turn, in milliseconds.
+        silence_duration_ms: u32,
+        /// Silence after which the model speaks unasked, 5000 to 30000 ms; `None` is never.
+        idle_timeout_ms: Option<u32>,
+        /// Whether upstream answers a turn by itself.
+        create_response: bool,
+        /// Whether upstream cancels its response when the user speaks.
+        interrupt_response: bool,
+    },
+    /// Upstream, by meaning.
+    SemanticVad {
+        /// How soon it takes a turn for finished.
+        eagerness: Eagerness,
+        /// Whether upstream answers a turn by itself.
+        create_response: bool,
+        /// Whether upstream cancels its response when the user speaks.
+        interrupt_response: bool,
+    },
+    /// The gateway commits by time and amount of audio.
+    Manual,
+}
+
+/// How soon semantic turn detection takes a turn for finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eagerness {
+    /// Waits at most 8 s.
+    Low,
+    /// Waits at most 4 s.
+    Medium,
+    /// Waits at most 2 s.
+    High,
+    /// Upstream's choice, the same as medium.
+    Auto,
+}
+
+impl Eagerness {
+    /// The word for it, in the configuration and in the Realtime API alike.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// How the user's speech is transcribed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcription {
+    /// Transcription model.
+    pub model: String,
+    /// Language of the speech, such as `en`; `None` lets the model find out.
+    pub language: Option<String>,
+    /// Hint for the model, such as names to expect.
+    pub prompt: Option<String>,
+}
+
+/// A function offered to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Name: 1 to 64 letters, digits, `_` and `-`.
+    pub name: String,
+    /// What the function does, for the model.
+    pub description: Option<String>,
+    /// JSON Schema of the arguments: an object, its keys in alphabetical order.
+    pub parameters: Value,
+}
+
+/// Text that is never printed: `Debug` and `Display` give `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Backend {
+    /// An OpenAI Realtime backend with every other value at its default.
+    pub fn new(name: impl Into<String>, path: impl Into<String>, url: BackendUrl) -> Self {
+        Self {
+            name: name.into(),
+            kind: BackendKind::OpenaiRealtime,
+            path: path.into(),
+            aliases: Vec::new(),
+            url,
+            model: Some("gpt-realtime".into()),
+            api_key: None,
+            auth_header: AuthHeader::Bearer,
+            headers: BTreeMap::new(),
+            dialect: Dialect::Auto,
+            deferred_response_timeout: Duration::from_secs(20),
+            allow_client_json_passthrough: false,
+            connect_timeout: Duration::from_secs(10),
+            dial_attempts: 2,
+            greeting_mode: GreetingMode::Text,
+            turn_detection: TurnDetection::default(),
+            transcription: Transcription::default(),
+            voice: None,
+            instructions: None,
+            tools: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::show::backend(self))
+    }
+}
+
+impl BackendUrl {
+    /// Whether audio and keys would cross a network in clear: `ws` to a host other than loopback.
+    pub fn is_cleartext_to_others(&self) -> bool {
+        let Self::Remote(url) = self else { return false };
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+            None => false,
+        };
+        url.scheme() == "ws" && !loopback
+    }
+}
+
+impl fmt::Display for BackendUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = match self {
+            Self::Remote(url) => url.to_string(),
+            Self::SelfPath(path) => format!("self:{path}"),
+        };
+        let Some((start, query)) = whole.split_once('?') else { return f.write_str(&whole) };
+        write!(f, "{start}?")?;
+        for (index, pair) in query.split('&').enumerate() {
+            let separator = if index == 0 { "" } else { "&" };
+            match pair.split_once('=') {
+                Some((name, _))
+                    if SECRET_NAMES.iter().any(|part| name.to_ascii_lowercase().contains(part)) =>
+                {
+                    write!(f, "{separator}{name}=***")?;
+                }
+                _ => write!(f, "{separator}{pair}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BackendUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Default for TurnDetection {
+    fn default() -> Self {
+        Self::ServerVad {
+            threshold: 0.5,
+            prefix_padding_ms: 300,
+            silence_duration_ms: 200,
+            idle_timeout_ms: None,
+            create_response: true,
+            interrupt_response: true,
+        }
+    }
+}
+
+impl Default for Transcription {
+    fn default() -> Self {
+        Self { model: "gpt-4o-transcribe".into(), language: None, prompt: None }
+    }
+}
+
+impl Secret {
+    /// Wraps a key.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the request that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Parts of a query parameter's name that make its value a secret.
+const SECRET_NAMES: [&str; 6] = ["key", "token", "secret", "password", "auth", "sig"];

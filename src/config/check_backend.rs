@@ -1,0 +1,282 @@
+//! One raw backend becomes a `Backend`: required keys, choices, the API key's source, the URL.
+//! Knows nothing of other backends or sections.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::error::ConfigError;
+use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
+use super::reader::Reader;
+use super::{
+    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, Tool,
+    Transcription, TurnDetection,
+};
+
+/// Checks one backend. The environment is where `api_key_env` is looked up.
+pub(super) fn backend(
+    raw: &RawBackend,
+    reader: &Reader<'_>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Backend, ConfigError> {
+    let name = reader.required(&raw.name, "name")?;
+    reader.required(&raw.kind, "kind")?;
+    let path = reader.required(&raw.path, "path")?;
+    let url = url(&reader.required(&raw.url, "url")?).map_err(|reason| reader.error("url", reason))?;
+    reader.word(&raw.function_calls, "function_calls", &[("client", ())], ())?;
+    let default = Backend::new(name, path, url);
+    Ok(Backend {
+        kind: reader.word(&raw.kind, "kind", &KINDS, default.kind)?,
+        aliases: reader.list(&raw.aliases, "aliases")?,
+        model: if raw.model.is_some() { reader.text(&raw.model, "model")? } else { default.model },
+        api_key: api_key(raw, reader, environment)?,
+        auth_header: reader.word(&raw.auth_header, "auth_header", &AUTH_HEADERS, default.auth_header)?,
+        headers: headers(&raw.headers, &reader.inside("headers"))?,
+        dialect: reader.word(&raw.dialect, "dialect", &DIALECTS, default.dialect)?,
+        deferred_response_timeout: reader.millis(
+            &raw.deferred_response_timeout_ms,
+            "deferred_response_timeout_ms",
+            default.deferred_response_timeout,
+        )?,
+        allow_client_json_passthrough: reader.flag(
+            &raw.allow_client_json_passthrough,
+            "allow_client_json_passthrough",
+            default.allow_client_json_passthrough,
+        )?,
+        connect_timeout: reader.millis(
+            &raw.connect_timeout_ms,
+            "connect_timeout_ms",
+            default.connect_timeout,
+        )?,
+        dial_attempts: reader.integer(&raw.dial_attempts, "dial_attempts", 1..=10, default.dial_attempts)?,
+        greeting_mode: reader.word(
+            &raw.greeting_mode,
+            "greeting_mode",
+            &GREETING_MODES,
+            default.greeting_mode,
+        )?,
+        turn_detection: turn_detection(&raw.turn_detection, &reader.inside("turn_detection"))?,
+        transcription: transcription(&raw.transcription, &reader.inside("transcription"))?,
+        voice: reader.text(&raw.voice, "voice")?,
+        instructions: reader.text(&raw.instructions, "instructions")?,
+        tools: tools(&raw.tools, reader)?,
+        name: default.name,
+        path: default.path,
+        url: default.url,
+    })
+}
+
+/// Whether a name is safe in a log field and in a variable's name.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Reasons leave the URL out: its query may hold a key.
+fn url(text: &str) -> Result<BackendUrl, String> {
+    if let Some(path) = text.strip_prefix("self:") {
+        if !path.starts_with('/') {
+            return Err("must have a path after \"self:\", such as \"self:/sim/openai\"".into());
+        }
+        if path.contains(|c: char| !c.is_ascii_graphic() || c == '#') {
+            return Err("must not contain spaces, \"#\" or letters outside ascii".into());
+        }
+        return Ok(BackendUrl::SelfPath(path.to_owned()));
+    }
+    let url = Url::parse(text).map_err(|error| format!("is no url: {error}"))?;
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return Err(format!(
+            "must begin with \"ws://\", \"wss://\" or \"self:/\", not \"{}:\"",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain a user name or password, use api_key".into());
+    }
+    if url.fragment().is_some() {
+        return Err("must not contain \"#\"".into());
+    }
+    Ok(BackendUrl::Remote(url))
+}
+
+fn api_key(
+    raw: &RawBackend,
+    reader: &Reader<'_>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Option<Secret>, ConfigError> {
+    let given =
+        [("api_key", &raw.api_key), ("api_key_env", &raw.api_key_env), ("api_key_file", &raw.api_key_file)];
+    let mut given = given.into_iter().filter(|(_, raw)| raw.is_some());
+    let Some((name, value)) = given.next() else { return Ok(None) };
+    if let Some((second, _)) = given.next() {
+        return Err(reader.error(second, format!("{name} is given as well, only one may be")));
+    }
+    let value = reader.required(value, name)?;
+    let (key, source) = match name {
+        "api_key_env" => {
+            // Somebody may have put the key itself here: then it must not be repeated.
+            if !value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+                return Err(reader.error(name, "is not the name of an environment variable"));
+            }
+            let missing = || reader.error(name, format!("environment variable {value} is not set"));
+            (environment.get(&value).ok_or_else(missing)?.clone(), format!("environment variable {value}"))
+        }
+        "api_key_file" => {
+            let text = std::fs::read_to_string(&value)
+                .map_err(|error| reader.error(name, format!("cannot read {value}: {error}")))?;
+            (text.trim().to_owned(), value)
+        }
+        _ => (value, "the key".to_owned()),
+    };
+    if key.is_empty() {
+        return Err(reader.error(name, format!("{source} is empty")));
+    }
+    if !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(reader.error(name, format!("{source} holds a character that no http header can carry")));
+    }
+    Ok(Some(Secret::new(key)))
+}
+
+fn headers(
+    raw: &BTreeMap<String, Value>,
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in raw {
+        let lower = name.to_ascii_lowercase();
+        if name.is_empty()
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        {
+            return Err(reader.error(name, "is no http header name"));
+        }
+        if HANDSHAKE.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+            return Err(reader.error(name, "belongs to the WebSocket handshake"));
+        }
+        let Value::String(text) = value else { return Err(reader.mismatch(name, "text", value)) };
+        if !text.chars().all(|c| c == ' ' || c == '\t' || c.is_ascii_graphic()) {
+            return Err(reader.error(name, "holds a character that no http header can carry"));
+        }
+        headers.insert(name.clone(), text.clone());
+    }
+    Ok(headers)
+}
+
+fn turn_detection(raw: &RawTurnDetection, reader: &Reader<'_>) -> Result<TurnDetection, ConfigError> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Type {
+        Server,
+        Semantic,
+        Manual,
+    }
+    let types = [("server_vad", Type::Server), ("semantic_vad", Type::Semantic), ("manual", Type::Manual)];
+    let kind = reader.word(&raw.r#type, "type", &types, Type::Server)?;
+    let (server, either) = (&[Type::Server][..], &[Type::Server, Type::Semantic][..]);
+    let fields: [(&str, &Raw, &[Type]); 7] = [
+        ("threshold", &raw.threshold, server),
+        ("prefix_padding_ms", &raw.prefix_padding_ms, server),
+        ("silence_duration_ms", &raw.silence_duration_ms, server),
+        ("idle_timeout_ms", &raw.idle_timeout_ms, server),
+        ("eagerness", &raw.eagerness, &[Type::Semantic]),
+        ("create_response", &raw.create_response, either),
+        ("interrupt_response", &raw.interrupt_response, either),
+    ];
+    if let Some((name, ..)) = fields.iter().find(|(_, raw, owners)| raw.is_some() && !owners.contains(&kind))
+    {
+        let word = types.iter().find(|(_, other)| *other == kind).map_or("", |(word, _)| word);
+        return Err(reader.error(name, format!("does not belong to type \"{word}\"")));
+    }
+    let create_response = reader.flag(&raw.create_response, "create_response", true)?;
+    let interrupt_response = reader.flag(&raw.interrupt_response, "interrupt_response", true)?;
+    Ok(match kind {
+        Type::Server => TurnDetection::ServerVad {
+            threshold: reader.number(&raw.threshold, "threshold", 0.0..=1.0, 0.5)?,
+            prefix_padding_ms: reader.integer(
+                &raw.prefix_padding_ms,
+                "prefix_padding_ms",
+                0..=60_000,
+                300,
+            )?,
+            silence_duration_ms: reader.integer(
+                &raw.silence_duration_ms,
+                "silence_duration_ms",
+                0..=60_000,
+                200,
+            )?,
+            idle_timeout_ms: reader.optional_integer(
+                &raw.idle_timeout_ms,
+                "idle_timeout_ms",
+                5_000..=30_000,
+            )?,
+            create_response,
+            interrupt_response,
+        },
+        Type::Semantic => TurnDetection::SemanticVad {
+            eagerness: reader.word(&raw.eagerness, "eagerness", &EAGERNESS, Eagerness::Auto)?,
+            create_response,
+            interrupt_response,
+        },
+        Type::Manual => TurnDetection::Manual,
+    })
+}
+
+fn transcription(raw: &RawTranscription, reader: &Reader<'_>) -> Result<Transcription, ConfigError> {
+    Ok(Transcription {
+        model: reader.text_or(&raw.model, "model", Transcription::default().model)?,
+        language: reader.text(&raw.language, "language")?,
+        prompt: reader.text(&raw.prompt, "prompt")?,
+    })
+}
+
+fn tools(raw: &[RawTool], backend: &Reader<'_>) -> Result<Vec<Tool>, ConfigError> {
+    let mut tools: Vec<Tool> = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.iter().enumerate() {
+        let reader = backend.inside(&format!("tools[{index}]"));
+        let name = reader.required(&raw.name, "name")?;
+        if !is_name(&name) || name.len() > 64 {
+            return Err(reader.error("name", "must be 1 to 64 letters, digits, \"_\" and \"-\""));
+        }
+        if tools.iter().any(|earlier| earlier.name == name) {
+            return Err(reader.error("name", format!("\"{name}\" is defined twice")));
+        }
+        let parameters = match &raw.parameters {
+            None => json!({"type": "object", "properties": {}}),
+            Some(object @ Value::Object(_)) => sorted(object)
+                .ok_or_else(|| reader.error("parameters", "nan and infinity have no json form"))?,
+            Some(other) => return Err(reader.mismatch("parameters", "a table", other)),
+        };
+        tools.push(Tool { name, description: reader.text(&raw.description, "description")?, parameters });
+    }
+    Ok(tools)
+}
+
+/// The same value with its keys in order: the parser gives them in a different order at every start.
+/// `None` for a null, which TOML has only as a number that JSON has not.
+fn sorted(value: &Value) -> Option<Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect::<Option<_>>()?),
+        Value::Object(fields) => {
+            let ordered: BTreeMap<_, _> = fields.iter().collect();
+            let fields: Option<Map<_, _>> =
+                ordered.into_iter().map(|(key, value)| Some((key.clone(), sorted(value)?))).collect();
+            Value::Object(fields?)
+        }
+        leaf => leaf.clone(),
+    })
+}
+
+pub(super) const KINDS: [(&str, BackendKind); 1] = [("openai-realtime", BackendKind::OpenaiRealtime)];
+pub(super) const AUTH_HEADERS: [(&str, AuthHeader); 2] =
+    [("bearer", AuthHeader::Bearer), ("api-key", AuthHeader::ApiKey)];
+pub(super) const DIALECTS: [(&str, Dialect); 3] =
+    [("auto", Dialect::Auto), ("deepgram", Dialect::Deepgram), ("component", Dialect::Component)];
+pub(super) const GREETING_MODES: [(&str, GreetingMode); 2] =
+    [("text", GreetingMode::Text), ("speak", GreetingMode::Speak)];
+pub(super) const EAGERNESS: [(&str, Eagerness); 4] = [
+    ("low", Eagerness::Low),
+    ("medium", Eagerness::Medium),
+    ("high", Eagerness::High),
+    ("auto", Eagerness::Auto),
+];
+/// Headers that the upgrade itself sets.
+const HANDSHAKE: [&str; 5] = ["host", "connection", "upgrade", "content-length", "transfer-encoding"];

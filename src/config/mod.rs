@@ -1,0 +1,198 @@
+//! The configuration as the program uses it: every value present, checked and of its own type.
+//! [`Config::load`] is the only way in; nothing outside this module knows what a TOML file is.
+//!
+//! ```text
+//! text ── raw::parse ──▶ tree ── env::fold ──▶ tree ── raw::deserialize ──▶ RawConfig ── check ──▶ Config
+//! ```
+
+mod backend;
+mod check;
+mod check_backend;
+mod env;
+mod error;
+mod raw;
+mod reader;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+pub use self::backend::{
+    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, Tool,
+    Transcription, TurnDetection,
+};
+pub use self::error::ConfigError;
+
+/// Everything that is configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[logging]`.
+    pub logging: Logging,
+    /// `[auth]`.
+    pub auth: Auth,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[functions]`.
+    pub functions: Functions,
+    /// `[simulator]`.
+    pub simulator: Simulator,
+    /// `[[backends]]`, in the file's order; never empty, names and paths unique.
+    pub backends: Vec<Backend>,
+    /// What is allowed but worth a line in the log at start, each naming its key.
+    pub warnings: Vec<String>,
+}
+
+/// Where and how much the server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Address or name to listen on; an IPv6 address without brackets.
+    pub host: String,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Worker threads; 0 is one per core.
+    pub workers: usize,
+    /// Connections served at the same time, over all workers; at least 1.
+    pub max_sessions: usize,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// Level unless `RUST_LOG` says otherwise.
+    pub level: LevelFilter,
+    /// Whether speech, transcripts, arguments and results may appear in the log.
+    pub log_content: bool,
+}
+
+/// Who may connect. `mode = "none"` is the only mode there is: everybody who reaches the listener.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// Whether an address that others can reach may be listened on.
+    pub allow_anonymous: bool,
+}
+
+/// Bounds of one connection. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Audio and typed messages held until the session is ready.
+    pub before_ready_bytes: usize,
+    /// What may wait for one leg that does not read.
+    pub leg_bytes: usize,
+    /// One message from the client, fragments included.
+    pub max_message_bytes: usize,
+    /// One message from upstream, fragments included.
+    pub max_upstream_message_bytes: usize,
+    /// How long a client may take to send its first Settings.
+    pub settings_timeout: Duration,
+    /// How long a client may send nothing at all; `None` is for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long a connection may last; `None` is for ever.
+    pub max_session: Option<Duration>,
+    /// How long a leg may stay over `leg_bytes`.
+    pub slow_client_timeout: Duration,
+}
+
+/// Function calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Functions {
+    /// How long a client may take to answer a call.
+    pub client_timeout: Duration,
+}
+
+/// The simulators that the server itself can mount under `/sim/`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Simulator {
+    /// Whether they are mounted.
+    pub enabled: bool,
+    /// `[simulator.openai]`: names and values as text, for the simulator to check.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads a file, or without one the embedded default, and the `VOXBRIDGE__` variables of the process.
+    ///
+    /// # Errors
+    ///
+    /// The first unknown key, missing key or bad value, with the file (or variable), the key and the reason.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = env::variables(std::env::vars_os())?;
+        let Some(path) = path else {
+            return Self::from_toml(DEFAULT_NAME, DEFAULT_TEXT, environment);
+        };
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::from_toml(&name, &text, environment),
+            Err(error) => {
+                Err(ConfigError::Unreadable { file: name, reason: format!("cannot be read: {error}") })
+            }
+        }
+    }
+
+    /// Reads TOML text with an environment given. `name` stands for the file in errors; the environment serves
+    /// the overrides and `api_key_env`. Files that `api_key_file` names are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn from_toml(
+        name: &str,
+        text: &str,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let environment: BTreeMap<String, String> = env.into_iter().collect();
+        let mut tree = raw::parse(name, text)?;
+        let variables = env::fold(&mut tree, &environment)?;
+        let origin = reader::Origin { file: name.to_owned(), variables };
+        let raw = raw::deserialize(&origin, tree)?;
+        check::check(&raw, &origin, &environment)
+    }
+
+    /// Everything in force as TOML that could be read again, but for secrets, which read `***`.
+    pub fn show(&self) -> String {
+        show::config(self)
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".into(), port: 8080, workers: 0, max_sessions: 5000 }
+    }
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { level: LevelFilter::Info, log_content: false }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            before_ready_bytes: 2 * MIB,
+            leg_bytes: 4 * MIB,
+            max_message_bytes: MIB,
+            max_upstream_message_bytes: 32 * MIB,
+            settings_timeout: Duration::from_secs(60),
+            idle_timeout: Some(Duration::from_secs(300)),
+            max_session: None,
+            slow_client_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Functions {
+    fn default() -> Self {
+        Self { client_timeout: Duration::from_secs(60) }
+    }
+}
+
+const DEFAULT_NAME: &str = "config/default.toml";
+const DEFAULT_TEXT: &str = include_str!("../../config/default.toml");
+const MIB: usize = 1024 * 1024;

@@ -1,0 +1,146 @@
+//! R8 and R9: calls go to the client, answers go upstream, and all answers of a response make one wish.
+
+use std::time::Instant;
+
+use super::{
+    Gate, Rule, Wish,
+    calls::{ModelCall, note_call},
+    turn::Owner,
+};
+use crate::{
+    protocol::{
+        agent::{
+            CancelledCall, FunctionCall, FunctionCallAnswer, FunctionCallCancelled, FunctionCallRequest,
+            ServerMessage,
+        },
+        ids::CallId,
+    },
+    translate::{to_client, to_upstream},
+};
+
+impl Gate {
+    /// An event showed a call, or a part of one. An unannounced response hands it out at once; an
+    /// announced one at its end.
+    pub(super) fn model_call(&mut self, owner: Owner, call: ModelCall, complete: bool, now: Instant) {
+        let Some(response) = self.turn.get_mut(owner) else {
+            return self.ignored(Rule::AnswersBeforeResponse);
+        };
+        let known = note_call(&mut response.calls, call);
+        let ready = complete && known.arguments.is_some() && known.name.is_some() && known.call_id.is_some();
+        if ready && !matches!(owner, Owner::Announced(_)) {
+            let call = known.clone();
+            self.hand_out(owner, vec![call], false, now);
+        }
+    }
+
+    /// Hands out the calls of an announced response that has ended (R8).
+    pub(super) fn hand_out_at_end(&mut self, owner: Owner, status: EndStatus, now: Instant) {
+        let Some(response) = self.turn.get_mut(owner) else { return };
+        let mut calls = std::mem::take(&mut response.calls);
+        let may_run = |call: &ModelCall| match (status, call.status.as_deref()) {
+            (EndStatus::Completed | EndStatus::Incomplete | EndStatus::GivenUp, Some("completed")) => true,
+            // A server that never says an item's status still says that the response is complete.
+            (EndStatus::Completed, None) => true,
+            _ => false,
+        };
+        calls.retain(may_run);
+        calls.sort_by_key(|call| call.index.unwrap_or(u32::MAX));
+        self.hand_out(owner, calls, true, now);
+    }
+
+    fn hand_out(&mut self, owner: Owner, calls: Vec<ModelCall>, ended: bool, now: Instant) {
+        let deadline = now + self.limits.call_timeout;
+        let Some(serial) = self.turn.get_mut(owner).map(|response| response.serial) else { return };
+        let mut functions = Vec::new();
+        for call in calls {
+            let (Some(id), Some(name)) = (call.call_id, call.name) else {
+                self.ignored(Rule::AnswersBeforeResponse);
+                continue;
+            };
+            if !self.calls.first_time(&id) {
+                self.ignored(Rule::AnswersBeforeResponse);
+                continue;
+            }
+            self.calls.hand_out(serial, ended, id.clone(), name.clone(), deadline);
+            let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
+            functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
+        }
+        if functions.is_empty() {
+            return;
+        }
+        if self.component {
+            self.start_speaking(owner, now);
+        }
+        if let Some(response) = self.turn.get_mut(owner) {
+            response.handed_out = true;
+        }
+        self.tell(ServerMessage::FunctionCallRequest(FunctionCallRequest { functions }));
+    }
+
+    /// The client answered a call.
+    pub(super) fn client_answer(&mut self, answer: &FunctionCallAnswer, now: Instant) {
+        if !self.calls.answer(&answer.id, now, self.patience()) {
+            self.ignored(Rule::OneAnswerPerCall);
+            let description = format!("no open function call has the id {}", answer.id);
+            return self.tell_warning("UNKNOWN_FUNCTION_CALL", description);
+        }
+        self.send_output(answer.id.clone(), to_upstream::answer_output(answer), now);
+        self.tell(to_client::agent_thinking());
+    }
+
+    fn send_output(&mut self, call_id: CallId, output: String, now: Instant) {
+        let event_id = self.next_event_id();
+        let item_id = self.next_item_id();
+        self.push_event(to_upstream::function_call_output(event_id, item_id, call_id, output));
+        self.speech.user_turn_ended(now);
+    }
+
+    pub(super) fn expire_calls(&mut self, now: Instant) {
+        let overdue = self.calls.overdue(now);
+        if overdue.is_empty() {
+            return;
+        }
+        self.ran_out(Rule::AnswersBeforeResponse);
+        for (id, _) in &overdue {
+            self.calls.answer(id, now, self.patience());
+            self.send_output(id.clone(), r#"{"error":"no answer in time"}"#.to_owned(), now);
+        }
+        let functions = overdue.into_iter().map(|(id, name)| CancelledCall { id, name }).collect();
+        self.tell(ServerMessage::FunctionCallCancelled(FunctionCallCancelled { functions }));
+    }
+
+    /// Every call of a response is answered and the response has ended: that is one wish.
+    pub(super) fn settle_calls(&mut self, now: Instant) {
+        for (calls, ran_out) in self.calls.take_settled(now) {
+            if ran_out {
+                self.ran_out(Rule::AnswersBeforeResponse);
+            }
+            let unconfirmed = calls.into_iter().filter(|call| !self.shown_outputs.contains(call)).collect();
+            self.wishes.push(Wish { unconfirmed, instructions: None });
+        }
+    }
+}
+
+/// How an announced response ended, as far as its calls are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndStatus {
+    /// `completed`.
+    Completed,
+    /// `incomplete`.
+    Incomplete,
+    /// R6 gave it up.
+    GivenUp,
+    /// `cancelled`, `failed`.
+    Void,
+}
+
+impl From<Option<&str>> for EndStatus {
+    fn from(status: Option<&str>) -> Self {
+        match status {
+            // A server that sends no status says nothing against it.
+            Some("completed") | None => Self::Completed,
+            Some("incomplete") => Self::Incomplete,
+            _ => Self::Void,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Function calls between the model that makes them and the client that answers (rules R8, R9): who has
+//! been handed what, which answers are missing, and when all of a response's are in.
+
+use std::time::{Duration, Instant};
+
+use super::items::RecentIds;
+use crate::protocol::{ids::CallId, ids::ItemId, realtime::Item};
+
+/// A call as the model makes it, put together from the events that show it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ModelCall {
+    pub(super) call_id: Option<CallId>,
+    pub(super) item: Option<ItemId>,
+    pub(super) name: Option<String>,
+    /// JSON text, once it is complete.
+    pub(super) arguments: Option<String>,
+    /// The item's status, where an event says it.
+    pub(super) status: Option<String>,
+    /// Its place in the response.
+    pub(super) index: Option<u32>,
+}
+
+impl ModelCall {
+    /// The call that an item is; none for other items.
+    pub(super) fn from_item(item: &Item, index: Option<u32>) -> Option<Self> {
+        (item.kind.as_deref() == Some("function_call")).then(|| Self {
+            call_id: item.call_id.clone(),
+            item: item.id.clone(),
+            name: item.name.clone(),
+            arguments: item.arguments.clone(),
+            status: item.status.clone(),
+            index,
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let same_call = self.call_id.is_some() && self.call_id == other.call_id;
+        let same_item = self.item.is_some() && self.item == other.item;
+        same_call || same_item
+    }
+
+    /// Takes over what a later event knows better.
+    fn merge(&mut self, newer: Self) {
+        let Self { call_id, item, name, arguments, status, index } = newer;
+        self.call_id = self.call_id.take().or(call_id);
+        self.item = self.item.take().or(item);
+        self.name = self.name.take().or(name);
+        self.arguments = arguments.filter(|text| !text.is_empty()).or(self.arguments.take());
+        self.status = status.or(self.status.take());
+        self.index = self.index.or(index);
+    }
+}
+
+/// Adds a call to those that a response is known to make.
+pub(super) fn note_call(calls: &mut Vec<ModelCall>, call: ModelCall) -> &mut ModelCall {
+    let known = calls.iter().position(|known| known.is_same(&call));
+    let at = match known {
+        Some(at) => {
+            calls[at].merge(call);
+            at
+        }
+        None => {
+            calls.push(call);
+            calls.len() - 1
+        }
+    };
+    &mut calls[at]
+}
+
+/// A call that was handed out.
+#[derive(Debug)]
+struct OpenCall {
+    id: CallId,
+    name: String,
+    deadline: Instant,
+}
+
+/// The calls of one response that were handed out together, or, for an unannounced one, since its start.
+#[derive(Debug)]
+struct Group {
+    response: u32,
+    ended: bool,
+    open: Vec<OpenCall>,
+    answered: Vec<CallId>,
+    /// With no end in sight, when the answers count as enough.
+    settled_by: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FunctionCalls {
+    groups: Vec<Group>,
+    handed: RecentIds<CallId>,
+}
+
+impl FunctionCalls {
+    /// Whether the call has never been handed out; from now on it counts as handed out.
+    pub(super) fn first_time(&mut self, id: &CallId) -> bool {
+        self.handed.insert(id)
+    }
+
+    /// The call goes to the client, which has until `deadline`.
+    pub(super) fn hand_out(
+        &mut self,
+        response: u32,
+        ended: bool,
+        id: CallId,
+        name: String,
+        deadline: Instant,
+    ) {
+        let call = OpenCall { id, name, deadline };
+        match self.groups.iter_mut().find(|group| group.response == response) {
+            Some(group) => group.open.push(call),
+            None => self.groups.push(Group {
+                response,
+                ended,
+                open: vec![call],
+                answered: Vec::new(),
+                settled_by: None,
+            }),
+        }
+    }
+
+    /// An answer came; false if nobody waits for it. With no end of the response in sight the answers
+    /// are enough after `patience`.
+    pub(super) fn answer(&mut self, id: &CallId, now: Instant, patience: Duration) -> bool {
+        for group in &mut self.groups {
+            if let Some(at) = group.open.iter().position(|call| call.id == *id) {
+                let call = group.open.remove(at);
+                group.answered.push(call.id);
+                if group.open.is_empty() && !group.ended {
+                    group.settled_by = Some(now + patience);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The unannounced response that made calls is over.
+    pub(super) fn end(&mut self, response: u32) {
+        for group in self.groups.iter_mut().filter(|group| group.response == response) {
+            group.ended = true;
+        }
+    }
+
+    /// Something came that ends every unannounced response which made calls.
+    pub(super) fn end_all(&mut self) {
+        for group in &mut self.groups {
+            group.ended = true;
+        }
+    }
+
+    /// The response that one of these answers belongs to, if it has not ended.
+    pub(super) fn end_by_output(&mut self, id: &CallId) {
+        let holds = |group: &&mut Group| group.answered.contains(id);
+        if let Some(group) = self.groups.iter_mut().find(holds) {
+            group.ended = true;
+        }
+    }
+
+    /// Groups of which every call is answered and whose response has ended, or was waited for long
+    /// enough: the calls of each, and whether the wait ran out.
+    pub(super) fn take_settled(&mut self, now: Instant) -> Vec<(Vec<CallId>, bool)> {
+        let mut settled = Vec::new();
+        self.groups.retain_mut(|group| {
+            let ran_out = !group.ended && group.settled_by.is_some_and(|by| by <= now);
+            let done = group.open.is_empty() && (group.ended || ran_out);
+            if done {
+                settled.push((std::mem::take(&mut group.answered), ran_out));
+            }
+            !done
+        });
+        settled
+    }
+
+    /// Calls that the client has not answered in time.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<(CallId, String)> {
+        let open = self.groups.iter().flat_map(|group| &group.open);
+        open.filter(|call| call.deadline <= now).map(|call| (call.id.clone(), call.name.clone())).collect()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let open = self.groups.iter().flat_map(|group| &group.open).map(|call| call.deadline);
+        open.chain(self.groups.iter().filter_map(|group| group.settled_by)).min()
+    }
+}

@@ -1,0 +1,129 @@
+//! Everything that the gate can ask of the world, as data.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Leg, Rule};
+use crate::{
+    protocol::{agent::ServerMessage, ids::EventId, realtime::ClientEvent},
+    translate::settings::AudioPlan,
+};
+
+/// One thing to be done, in the order of the list that it stands in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Dial the upstream.
+    OpenUpstream,
+    /// From here on audio is converted like this.
+    UseAudio(AudioPlan),
+    /// Send to the client.
+    ToClient(ClientFrame),
+    /// Send upstream.
+    ToUpstream(UpstreamFrame),
+    /// Read nothing from this leg until `Resume`: what it sends cannot be passed on fast enough.
+    Pause(Leg),
+    /// Read from this leg again.
+    Resume(Leg),
+    /// The input was kept back by this rule.
+    Held(Rule),
+    /// The input, or a part of it, went nowhere, by this rule.
+    Ignored(Rule),
+    /// A wait of this rule ran out.
+    RanOut(Rule),
+    /// Close this leg with a close frame, behind everything that it was sent before.
+    Close {
+        /// Which leg.
+        leg: Leg,
+        /// WebSocket close code.
+        code: u16,
+        /// The reason in the frame.
+        reason: String,
+    },
+    /// Cut this leg; it did not close in time.
+    HangUp(Leg),
+    /// Both legs are gone, nothing follows.
+    Finished,
+}
+
+/// A frame for the client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientFrame {
+    /// A text frame.
+    Message(ServerMessage),
+    /// Audio in upstream's output format, to be converted and sent as binary.
+    Audio(Bytes),
+}
+
+/// A frame for upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UpstreamFrame {
+    /// An event.
+    Event(Box<ClientEvent>),
+    /// An append with audio in the client's input format, to be converted. Nothing if it comes to no
+    /// whole sample.
+    Audio {
+        /// The append's id.
+        event_id: EventId,
+        /// The client's bytes.
+        audio: Bytes,
+    },
+    /// An append with silence.
+    Silence {
+        /// The append's id.
+        event_id: EventId,
+        /// How much.
+        length: Duration,
+    },
+    /// A client's own JSON, passed on as it is.
+    Raw(String),
+}
+
+/// What a message without text of any length counts for.
+const BASE_WEIGHT: usize = 128;
+
+impl ClientFrame {
+    /// What the frame counts for in the window and the budget: near its size on the wire, and the same
+    /// number wherever it is asked for.
+    pub fn weight(&self) -> usize {
+        let text = match self {
+            Self::Audio(audio) => return audio.len().max(1),
+            Self::Message(ServerMessage::ConversationText(text)) => text.content.len(),
+            Self::Message(ServerMessage::Transcript(transcript)) => 2 * transcript.transcript.len(),
+            Self::Message(ServerMessage::Error(notice) | ServerMessage::Warning(notice)) => {
+                notice.description.len()
+            }
+            Self::Message(ServerMessage::FunctionCallRequest(request)) => {
+                request.functions.iter().map(|call| call.arguments.len() + BASE_WEIGHT).sum()
+            }
+            Self::Message(_) => 0,
+        };
+        BASE_WEIGHT + text
+    }
+}
+
+impl UpstreamFrame {
+    /// See [`ClientFrame::weight`].
+    pub fn weight(&self) -> usize {
+        let body = match self {
+            // Base64 of one and a half times the bytes, which is what 16 kHz comes to.
+            Self::Audio { audio, .. } => 2 * audio.len(),
+            Self::Silence { length, .. } => length.as_millis() as usize * 64,
+            Self::Raw(json) => json.len(),
+            Self::Event(event) => match &**event {
+                ClientEvent::CreateItem(create) => create.item.as_ref().map_or(0, |item| {
+                    let parts =
+                        item.content.iter().flatten().map(|part| part.text.as_ref().map_or(0, String::len));
+                    let output = item.output.as_ref().and_then(|output| output.as_str()).map_or(0, str::len);
+                    parts.sum::<usize>() + output
+                }),
+                ClientEvent::SessionUpdate(update) => update.session.as_ref().map_or(0, |session| {
+                    session.instructions.as_ref().map_or(0, String::len)
+                        + session.tools.as_ref().map_or(0, |tools| tools.len() * 512)
+                }),
+                _ => 0,
+            },
+        };
+        BASE_WEIGHT + body
+    }
+}

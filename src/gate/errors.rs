@@ -1,0 +1,88 @@
+//! R15: what goes wrong at either peer, told once and under the client's own names.
+
+use std::time::Instant;
+
+use super::{Gate, Rule};
+use crate::{
+    protocol::{DecodeError, agent::ServerMessage, ids::EventId, realtime::ErrorBody},
+    translate::to_client,
+};
+
+impl Gate {
+    pub(super) fn client_malformed(&mut self, error: &DecodeError) {
+        match error {
+            DecodeError::Invalid { kind, path, reason } if kind == "Settings" => {
+                self.tell_error("INVALID_SETTINGS", format!("{path}: {reason}"));
+            }
+            other => self.tell_error("UNPARSABLE_CLIENT_MESSAGE", other.to_string()),
+        }
+    }
+
+    pub(super) fn upstream_malformed(&mut self, error: &DecodeError) {
+        match error {
+            DecodeError::NotJson { reason } => {
+                let description = format!("upstream sent text that is not json: {reason}");
+                self.tell_error("unmapped_upstream_event", description);
+            }
+            DecodeError::NoType | DecodeError::Invalid { .. } => self.ignored(Rule::ErrorsByCode),
+        }
+    }
+
+    /// An `error` event.
+    pub(super) fn upstream_error(&mut self, error: ErrorBody, now: Instant) {
+        let cause = error.event_id.as_ref();
+        match error.code.as_deref() {
+            Some("conversation_already_has_active_response") => return self.race_lost(cause),
+            Some("response_cancel_not_active") => return self.ignored(Rule::ErrorsByCode),
+            _ => (),
+        }
+        let notice = to_client::error(&error);
+        if error.code.as_deref() == Some("idle_timeout") && self.turn.running() {
+            self.held_idle_error = Some(notice);
+            return self.held(Rule::ErrorsByCode);
+        }
+        self.closing.note_error();
+        self.tell(ServerMessage::Error(notice));
+        if self.is_for_update(cause) {
+            return self.update_refused(now);
+        }
+        if let Some(cause) = cause
+            && self.items.refuse(cause)
+        {
+            return;
+        }
+        if self.is_for_request(cause) {
+            if let Some(running) = self.turn.requested() {
+                running.response.error_told = true;
+            }
+            return self.end_unannounced(now);
+        }
+        if let Some(owner) = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial))
+            && let Some(response) = self.turn.get_mut(owner)
+        {
+            response.error_told = true;
+        }
+    }
+
+    /// Whether an error means our `session.update`: by its id, or, without one, because nothing else
+    /// is unanswered.
+    fn is_for_update(&mut self, cause: Option<&EventId>) -> bool {
+        let Some(update) = self.opening.update_in_flight() else { return false };
+        match cause {
+            Some(cause) => cause == update,
+            None => !self.items.waiting() && !self.turn.running(),
+        }
+    }
+
+    /// The same for our `response.create`.
+    fn is_for_request(&mut self, cause: Option<&EventId>) -> bool {
+        let others = self.opening.update_in_flight().is_some() || self.items.waiting();
+        let Some(running) = self.turn.requested() else { return false };
+        match (cause, &running.event_id) {
+            (Some(cause), Some(ours)) => cause == ours,
+            // One that has given something was plainly not refused.
+            (None, Some(_)) => !others && !running.response.gave_output,
+            (_, None) => false,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Everything that can happen to a connection, as data.
+
+use bytes::Bytes;
+
+use crate::protocol::{DecodeError, agent::ClientMessage, realtime::ServerEvent};
+
+/// One thing that happened. Garbage from a peer is an input too: what to do about it is a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The client's WebSocket is open.
+    ClientConnected,
+    /// A ping or pong of the client.
+    ClientAlive,
+    /// A text frame of the client.
+    Client(ClientMessage),
+    /// A binary frame of the client.
+    ClientAudio(Bytes),
+    /// A text frame of the client that is no message.
+    ClientMalformed(DecodeError),
+    /// The client's WebSocket is gone.
+    ClientClosed(LegEnd),
+    /// The upstream's WebSocket is open.
+    UpstreamOpened,
+    /// The upstream could not be reached, after every attempt.
+    UpstreamRefused(UpstreamError),
+    /// An event of upstream.
+    Upstream(ServerEvent),
+    /// A frame of upstream that is no event.
+    UpstreamMalformed(DecodeError),
+    /// The upstream's WebSocket is gone. `unix_s` is the time of day in seconds since 1970.
+    UpstreamClosed {
+        /// How it went.
+        end: LegEnd,
+        /// When, to be compared with `session.expires_at`.
+        unix_s: u64,
+    },
+    /// A leg has handed frames of this total weight to its socket.
+    Delivered {
+        /// Which leg.
+        leg: Leg,
+        /// The weights of the frames, as the effects carried them.
+        bytes: usize,
+    },
+    /// Time has passed.
+    Timeout,
+    /// The program is asked to stop.
+    Shutdown,
+}
+
+/// One side of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// The side of the client.
+    Client,
+    /// The side of the vendor.
+    Upstream,
+}
+
+/// How a leg's socket ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegEnd {
+    /// With a close frame; no code is 1005.
+    Closed {
+        /// WebSocket close code.
+        code: Option<u16>,
+        /// The peer's reason.
+        reason: String,
+    },
+    /// Without one: reset, cut, or dead.
+    Vanished,
+    /// It announced or sent more than the limit, bytes.
+    TooLarge {
+        /// The limit that was passed.
+        limit: usize,
+    },
+    /// It broke the WebSocket protocol.
+    ProtocolError(String),
+}
+
+/// Why upstream could not be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamError {
+    /// No connection: refused, no such name, no route, TLS.
+    Unreachable(String),
+    /// Nothing within the time limit.
+    TimedOut,
+    /// The upgrade was answered with this HTTP status.
+    Status(u16),
+}

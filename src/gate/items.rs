@@ -1,0 +1,123 @@
+//! User items that we created and upstream has not confirmed yet (rule R5), and the ids that have been
+//! seen.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    time::{Duration, Instant},
+};
+
+use crate::protocol::ids::{EventId, ItemId};
+
+/// The last ids of a kind. A session may last an hour; what is older than this many is no race any more.
+#[derive(Debug)]
+pub(super) struct RecentIds<T> {
+    order: VecDeque<T>,
+    set: HashSet<T>,
+}
+
+const RECENT_IDS: usize = 4_096;
+
+impl<T> Default for RecentIds<T> {
+    fn default() -> Self {
+        Self { order: VecDeque::new(), set: HashSet::new() }
+    }
+}
+
+impl<T: Hash + Eq + Clone> RecentIds<T> {
+    /// Notes the id; whether it is new.
+    pub(super) fn insert(&mut self, id: &T) -> bool {
+        if !self.set.insert(id.clone()) {
+            return false;
+        }
+        self.order.push_back(id.clone());
+        if self.order.len() > RECENT_IDS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.set.remove(&oldest);
+        }
+        true
+    }
+
+    pub(super) fn contains(&self, id: &T) -> bool {
+        self.set.contains(id)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    unconfirmed: Vec<Unconfirmed>,
+    seen: RecentIds<ItemId>,
+}
+
+#[derive(Debug)]
+struct Unconfirmed {
+    id: ItemId,
+    event_id: EventId,
+    /// The text's hash: the text itself would be memory that no budget counts.
+    text: u64,
+    deadline: Instant,
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Items {
+    /// An item went up at `now`; its confirmation is waited for at most `patience`.
+    pub(super) fn sent(
+        &mut self,
+        id: ItemId,
+        event_id: EventId,
+        text: &str,
+        now: Instant,
+        patience: Duration,
+    ) {
+        self.unconfirmed.push(Unconfirmed { id, event_id, text: hash_of(text), deadline: now + patience });
+    }
+
+    /// Upstream showed a user message. True if that confirms one of ours: by our id, or, from a server
+    /// that picks ids itself, by an id not seen before and our very text.
+    pub(super) fn confirm(&mut self, id: Option<&ItemId>, text: Option<&str>) -> bool {
+        let new = id.is_none_or(|id| !self.seen.contains(id));
+        let ours = self.unconfirmed.iter().position(|item| id == Some(&item.id));
+        let found = ours.or_else(|| {
+            let text = hash_of(text.filter(|_| new)?);
+            self.unconfirmed.iter().position(|item| item.text == text)
+        });
+        if let Some(found) = found {
+            self.unconfirmed.remove(found);
+        }
+        found.is_some()
+    }
+
+    /// Notes that upstream showed an item with this id.
+    pub(super) fn see(&mut self, id: &ItemId) {
+        self.seen.insert(id);
+    }
+
+    /// Upstream refused the event that created an item; true if it was one of these.
+    pub(super) fn refuse(&mut self, event_id: &EventId) -> bool {
+        let before = self.unconfirmed.len();
+        self.unconfirmed.retain(|item| item.event_id != *event_id);
+        before != self.unconfirmed.len()
+    }
+
+    /// Takes out the items that were waited for long enough; how many.
+    pub(super) fn expire(&mut self, now: Instant) -> usize {
+        let before = self.unconfirmed.len();
+        self.unconfirmed.retain(|item| item.deadline > now);
+        before - self.unconfirmed.len()
+    }
+
+    /// Whether an item is still waited for.
+    pub(super) fn waiting(&self) -> bool {
+        !self.unconfirmed.is_empty()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.unconfirmed.iter().map(|item| item.deadline).min()
+    }
+}

@@ -1,0 +1,431 @@
+//! The ordering gate: the one place that decides what may be sent when.
+//!
+//! Pure: no socket, no clock, no task, no log. What happens comes in as an [`Input`] with the time, what
+//! is to be done goes out as [`Effect`]s, and [`Gate::deadline`] says when to come back if nothing
+//! happens. The rules are listed in [`Rule`]; the files here keep them:
+//!
+//! | File | Rules |
+//! |---|---|
+//! | `opening.rs` | R1 to R4: upstream's session from the dial to the greeting |
+//! | `items.rs`, `wishes.rs` | R5 to R7: typed turns, and when a response is asked for |
+//! | `calls.rs`, `answers.rs` | R8, R9: function calls |
+//! | `turn.rs`, `output.rs` | R10, R11: what a response gives the client |
+//! | `speech.rs`, `playback.rs` | R12, R13: the user's speech, and barge-in |
+//! | `manual.rs`, `audio_in.rs` | R14: the user's audio, and committing it |
+//! | `errors.rs` | R15 |
+//! | `closing.rs`, `ending.rs` | R16 |
+//! | `events.rs` | the table of upstream's events |
+
+mod answers;
+mod audio_in;
+mod calls;
+mod closing;
+mod effect;
+mod ending;
+mod errors;
+mod events;
+mod input;
+mod items;
+mod manual;
+mod opening;
+mod outbox;
+mod output;
+mod playback;
+mod rule;
+mod speech;
+mod timers;
+mod turn;
+mod wishes;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use effect::{ClientFrame, Effect, UpstreamFrame};
+pub use ending::{CloseReason, Ending, Severity, sendable};
+pub use input::{Input, Leg, LegEnd, UpstreamError};
+pub use outbox::WINDOW;
+pub use rule::Rule;
+
+use crate::{
+    config::{Backend, Dialect},
+    protocol::{
+        agent::{ClientMessage, Notice, ServerMessage},
+        ids::{CallId, EventId, ItemId},
+        realtime::ClientEvent,
+    },
+    translate::settings::{AudioPlan, TurnTaking},
+};
+use calls::FunctionCalls;
+use closing::Closing;
+use items::{Items, RecentIds};
+use manual::ManualCommit;
+use opening::Opening;
+use outbox::{AudioMark, Outbox};
+use playback::Playback;
+use speech::Speech;
+use timers::{Timer, Timers};
+use turn::{Turn, Wish};
+
+/// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
+pub const CLIENT_MESSAGE_LIMIT: usize = 1024 * 1024;
+
+/// Bounds of one connection, from the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Input that may wait for the session, bytes.
+    pub before_ready: usize,
+    /// What may wait for one leg, bytes.
+    pub leg: usize,
+    /// From the connection to a usable Settings.
+    pub settings_timeout: Duration,
+    /// Nothing from the client.
+    pub idle_timeout: Option<Duration>,
+    /// The longest session.
+    pub max_session: Option<Duration>,
+    /// A leg that takes nothing of a full queue.
+    pub slow_leg_timeout: Duration,
+    /// A call that the client does not answer.
+    pub call_timeout: Duration,
+}
+
+/// Where a connection is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The socket or the Settings is still missing.
+    Opening,
+    /// Our `session.update` is on its way.
+    Configuring,
+    /// Upstream's session is open for input.
+    Active,
+    /// The end has been decided; what is queued goes out.
+    Closing,
+    /// Nothing more will happen.
+    Closed,
+}
+
+/// The state machine of one connection.
+pub struct Gate {
+    backend: Arc<Backend>,
+    limits: Limits,
+    request_id: String,
+    phase: Phase,
+    component: bool,
+    plan: AudioPlan,
+    turns: TurnTaking,
+    opening: Opening,
+    items: Items,
+    wishes: Vec<Wish>,
+    /// Wishes that the log has been told of, so that each is `Held` once and not with every input.
+    wishes_noted: usize,
+    turn: Turn,
+    calls: FunctionCalls,
+    shown_outputs: RecentIds<CallId>,
+    given_items: RecentIds<ItemId>,
+    event_texts: Vec<String>,
+    end_signals_owed: bool,
+    speech: Speech,
+    playback: Playback,
+    manual: ManualCommit,
+    held_idle_error: Option<Notice>,
+    closing: Closing,
+    timers: Timers,
+    to_client: Outbox<ClientFrame>,
+    to_upstream: Outbox<UpstreamFrame>,
+    paused_client: bool,
+    paused_upstream: bool,
+    sent_events: u64,
+    effects: Vec<Effect>,
+}
+
+impl Gate {
+    /// A gate for a connection to `backend`. `request_id` is what its `Welcome` says.
+    pub fn new(backend: Arc<Backend>, limits: Limits, request_id: String) -> Self {
+        Self {
+            phase: Phase::Opening,
+            component: backend.dialect == Dialect::Component,
+            plan: AudioPlan::default(),
+            turns: TurnTaking::from(&backend.turn_detection),
+            opening: Opening::default(),
+            items: Items::default(),
+            wishes: Vec::new(),
+            wishes_noted: 0,
+            turn: Turn::default(),
+            calls: FunctionCalls::default(),
+            shown_outputs: RecentIds::default(),
+            given_items: RecentIds::default(),
+            event_texts: Vec::new(),
+            end_signals_owed: false,
+            speech: Speech::default(),
+            playback: Playback::default(),
+            manual: ManualCommit::default(),
+            held_idle_error: None,
+            closing: Closing::default(),
+            timers: Timers::default(),
+            to_client: Outbox::default(),
+            to_upstream: Outbox::default(),
+            paused_client: false,
+            paused_upstream: false,
+            sent_events: 0,
+            effects: Vec::new(),
+            backend,
+            limits,
+            request_id,
+        }
+    }
+
+    /// Takes in one thing that happened and says what is to be done, in order.
+    #[must_use = "the effects are the gate's only way to act"]
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        if self.phase == Phase::Closed {
+            return vec![Effect::Ignored(Rule::CloseOnce)];
+        }
+        self.expire(now);
+        match input {
+            Input::Timeout => (),
+            Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
+            Input::ClientClosed(end) => self.client_closed(end, now),
+            Input::UpstreamClosed { end, unix_s } => self.upstream_closed(end, unix_s, now),
+            Input::UpstreamRefused(error) => self.upstream_refused(error, now),
+            _ if self.phase == Phase::Closing => self.ignored(Rule::CloseOnce),
+            Input::ClientConnected => self.client_connected(now),
+            Input::ClientAlive => self.client_alive(now),
+            Input::Client(message) => {
+                self.client_alive(now);
+                self.client_message(message, now);
+            }
+            Input::ClientAudio(audio) => {
+                self.client_alive(now);
+                self.client_audio(audio, now);
+            }
+            Input::ClientMalformed(error) => {
+                self.client_alive(now);
+                self.client_malformed(&error);
+            }
+            Input::UpstreamOpened => self.upstream_opened(now),
+            Input::Upstream(event) => self.upstream_event(event, now),
+            Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
+            Input::Shutdown => self.end(CloseReason::Shutdown, now),
+        }
+        self.settle(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
+    pub fn deadline(&self) -> Option<Instant> {
+        let timers = self.timers.next();
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return timers;
+        }
+        let running = self.turn.running();
+        let others = [
+            self.items.deadline(),
+            self.calls.deadline(),
+            self.turn.deadline(self.patience()),
+            self.manual.deadline().filter(|_| !running),
+        ];
+        others.into_iter().flatten().chain(timers).min()
+    }
+
+    /// The phase, for logs.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Why the connection ended, once that is decided.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.closing.reason()
+    }
+
+    /// *T* of the rules: how long anything that upstream owes is waited for.
+    fn patience(&self) -> Duration {
+        self.backend.deferred_response_timeout
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.expire_closing(now);
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        self.expire_opening(now);
+        self.expire_speech(now);
+        self.expire_items(now);
+        self.expire_calls(now);
+        self.expire_responses(now);
+        self.expire_manual(now);
+    }
+
+    /// What follows from any input: wishes that may go now, queues that have room, legs to be paused.
+    fn settle(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.settle_calls(now);
+            self.respond(now);
+            self.wishes_noted = self.wishes.len();
+        }
+        while let Some(frame) = self.to_client.next_frame() {
+            self.effects.push(Effect::ToClient(frame));
+        }
+        if self.opening.socket_open() {
+            while let Some(frame) = self.to_upstream.next_frame() {
+                self.effects.push(Effect::ToUpstream(frame));
+            }
+        }
+        self.balance(now);
+        self.close_what_is_empty();
+    }
+
+    /// Pauses the leg whose input the other cannot take, and lets it go on when half of that is gone.
+    fn balance(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        let budget = self.limits.leg;
+        if !self.paused_upstream && self.to_client.bytes() > budget {
+            self.paused_upstream = true;
+            self.timers.set(Timer::SlowClient, now + self.limits.slow_leg_timeout);
+            self.effects.push(Effect::Pause(Leg::Upstream));
+        } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
+            self.paused_upstream = false;
+            self.timers.stop(Timer::SlowClient);
+            self.effects.push(Effect::Resume(Leg::Upstream));
+        }
+        let held = self.opening.held_bytes() > self.limits.before_ready;
+        let full = self.to_upstream.bytes() > budget;
+        if !self.paused_client && (held || full) {
+            self.paused_client = true;
+            if full {
+                self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
+            }
+            self.effects.push(Effect::Pause(Leg::Client));
+        } else if self.paused_client && !held && self.to_upstream.bytes() <= budget / 2 {
+            self.paused_client = false;
+            self.timers.stop(Timer::SlowUpstream);
+            self.effects.push(Effect::Resume(Leg::Client));
+        }
+    }
+
+    fn delivered(&mut self, leg: Leg, bytes: usize, now: Instant) {
+        let slow = match leg {
+            Leg::Client => {
+                let (playback, format) = (&mut self.playback, self.plan.upstream_output);
+                self.to_client.delivered(bytes, |audio| playback.delivered(audio, format, now));
+                Timer::SlowClient
+            }
+            Leg::Upstream => {
+                self.to_upstream.delivered(bytes, |_| ());
+                Timer::SlowUpstream
+            }
+        };
+        // A leg that takes what it can is not stuck, however much there is.
+        if self.timers.is_set(slow) {
+            self.timers.set(slow, now + self.limits.slow_leg_timeout);
+        }
+        self.closing_progress(now);
+    }
+
+    fn client_connected(&mut self, now: Instant) {
+        self.effects.push(Effect::OpenUpstream);
+        let request_id = self.request_id.clone();
+        self.tell(ServerMessage::Welcome(crate::protocol::agent::Welcome { request_id }));
+        self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
+        if let Some(longest) = self.limits.max_session {
+            self.timers.set(Timer::SessionAge, now + longest);
+        }
+        self.client_alive(now);
+    }
+
+    fn client_alive(&mut self, now: Instant) {
+        if let Some(longest) = self.limits.idle_timeout {
+            self.timers.set(Timer::ClientIdle, now + longest);
+        }
+    }
+
+    fn client_message(&mut self, message: ClientMessage, now: Instant) {
+        match message {
+            ClientMessage::Settings(settings) => self.settings(&settings, now),
+            ClientMessage::FunctionCallResponse(answer) => self.client_answer(&answer, now),
+            ClientMessage::KeepAlive(_) => (),
+            ClientMessage::InjectUserMessage(_) | ClientMessage::ForceEndTurn(_) => {
+                self.when_open(message, now);
+            }
+            ClientMessage::Unknown(unknown) if self.backend.allow_client_json_passthrough => {
+                self.when_open(ClientMessage::Unknown(unknown), now);
+            }
+            ClientMessage::UpdateListen(_)
+            | ClientMessage::UpdateThink(_)
+            | ClientMessage::UpdateThinkLive(_)
+            | ClientMessage::UpdateSpeak(_)
+            | ClientMessage::UpdatePrompt(_)
+            | ClientMessage::InjectAgentMessage(_)
+            | ClientMessage::CustomToThinkProvider(_)
+            | ClientMessage::Unknown(_) => {
+                let description = format!("a message of type {:?} is not taken here", message.kind());
+                self.tell_error("disallowed_client_message_type", description);
+            }
+        }
+    }
+
+    /// Carries out a typed message, once the session is open for it.
+    fn open_message(&mut self, message: ClientMessage, now: Instant) {
+        match message {
+            ClientMessage::InjectUserMessage(message) => self.inject(message.content, now),
+            ClientMessage::ForceEndTurn(_) => self.force_end_turn(now),
+            ClientMessage::Unknown(unknown) => self.push_upstream(UpstreamFrame::Raw(unknown.json)),
+            other => debug_assert!(false, "{} does not wait for the session", other.kind()),
+        }
+    }
+
+    fn next_event_id(&mut self) -> EventId {
+        self.sent_events += 1;
+        EventId::from(format!("vb_{}", self.sent_events))
+    }
+
+    fn next_item_id(&mut self) -> ItemId {
+        ItemId::from(format!("vbi_{}", self.sent_events))
+    }
+
+    fn tell(&mut self, message: ServerMessage) {
+        let frame = ClientFrame::Message(message);
+        let weight = frame.weight();
+        self.to_client.push(frame, weight, None);
+    }
+
+    fn tell_error(&mut self, code: &str, description: String) {
+        self.tell(ServerMessage::Error(Notice { description, code: code.to_owned() }));
+    }
+
+    fn tell_warning(&mut self, code: &str, description: String) {
+        self.tell(ServerMessage::Warning(Notice { description, code: code.to_owned() }));
+    }
+
+    fn tell_audio(&mut self, audio: bytes::Bytes, mark: AudioMark) {
+        let frame = ClientFrame::Audio(audio);
+        let weight = frame.weight();
+        self.to_client.push(frame, weight, Some(mark));
+    }
+
+    fn push_event(&mut self, event: ClientEvent) {
+        self.push_upstream(UpstreamFrame::Event(Box::new(event)));
+    }
+
+    fn push_upstream(&mut self, frame: UpstreamFrame) {
+        let weight = frame.weight();
+        self.to_upstream.push(frame, weight, None);
+    }
+
+    fn held(&mut self, rule: Rule) {
+        self.effects.push(Effect::Held(rule));
+    }
+
+    fn ignored(&mut self, rule: Rule) {
+        self.effects.push(Effect::Ignored(rule));
+    }
+
+    fn ran_out(&mut self, rule: Rule) {
+        self.effects.push(Effect::RanOut(rule));
+    }
+}

@@ -1,0 +1,328 @@
+//! R1 to R4: from the dial to the greeting. What the client sends before upstream's session is open waits
+//! here.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{CloseReason, Effect, Gate, Phase, Rule, Timer, TurnTaking, Wish};
+use crate::{
+    config::{Dialect, GreetingMode},
+    protocol::{
+        agent::{ClientMessage, Empty, Role, ServerMessage, Settings},
+        ids::EventId,
+        realtime::{ClientEvent, Session, SessionUpdate},
+    },
+    translate::{
+        settings::{SettingsError, Translated, translate},
+        to_client, to_upstream,
+    },
+};
+
+/// The pause between a response and the update of a Settings that it held back (R3).
+const AFTER_RESPONSE: Duration = Duration::from_millis(100);
+
+/// How far the connection is on its way to an open session.
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    socket_open: bool,
+    session_open: bool,
+    first: FirstSettings,
+    /// Further Settings that wait for the first to be applied.
+    more: VecDeque<Translated>,
+    messages: VecDeque<ClientMessage>,
+    audio: Vec<Bytes>,
+    held_bytes: usize,
+    /// Upstream's own end of the session, seconds since 1970.
+    expires_at: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+enum FirstSettings {
+    /// None has come that could be used.
+    #[default]
+    Missing,
+    /// It waits for the socket, or for the end of a response.
+    Waiting(Box<Translated>),
+    /// Its update is on its way.
+    InFlight { event_id: EventId, translated: Box<Translated> },
+    /// Upstream has applied it.
+    Applied,
+}
+
+impl Opening {
+    pub(super) fn socket_open(&self) -> bool {
+        self.socket_open
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Whether our update is the one with this id.
+    pub(super) fn update_in_flight(&self) -> Option<&EventId> {
+        match &self.first {
+            FirstSettings::InFlight { event_id, .. } => Some(event_id),
+            _ => None,
+        }
+    }
+
+    /// Whether the client has been told that its Settings are applied.
+    pub(super) fn applied(&self) -> bool {
+        matches!(self.first, FirstSettings::Applied)
+    }
+
+    /// Whether a first Settings waits to go up; responses are not asked for meanwhile.
+    pub(super) fn settings_wait(&self) -> bool {
+        matches!(self.first, FirstSettings::Waiting(_))
+    }
+
+    pub(super) fn expires_at(&self) -> Option<f64> {
+        self.expires_at
+    }
+
+    fn audio_open(&self) -> bool {
+        // Audio that follows a Settings is in the format that the Settings names.
+        let settled = matches!(self.first, FirstSettings::Missing | FirstSettings::Applied);
+        self.session_open && settled
+    }
+}
+
+impl Gate {
+    pub(super) fn upstream_opened(&mut self, now: Instant) {
+        self.opening.socket_open = true;
+        self.configure(now);
+    }
+
+    pub(super) fn settings(&mut self, settings: &Settings, now: Instant) {
+        let translated = match translate(settings, &self.backend) {
+            Ok(translated) => translated,
+            Err(error) => return self.refuse_settings(&error),
+        };
+        match self.opening.first {
+            FirstSettings::Missing => {
+                self.timers.stop(Timer::Settings);
+                self.component = match self.backend.dialect {
+                    Dialect::Auto => translated.from_component,
+                    Dialect::Deepgram => false,
+                    Dialect::Component => true,
+                };
+                self.opening.first = FirstSettings::Waiting(Box::new(translated));
+                self.configure(now);
+            }
+            FirstSettings::Waiting(_) | FirstSettings::InFlight { .. } => {
+                self.opening.held_bytes += settings_weight(&translated);
+                self.opening.more.push_back(translated);
+                self.held(Rule::OneSessionUpdate);
+            }
+            FirstSettings::Applied => {
+                self.ignored(Rule::OneSessionUpdate);
+                self.tell(ServerMessage::SettingsApplied(Empty {}));
+            }
+        }
+    }
+
+    fn refuse_settings(&mut self, error: &SettingsError) {
+        self.tell_error(error.code, error.to_string());
+    }
+
+    /// Sends the update of a first Settings as soon as it may go.
+    fn configure(&mut self, now: Instant) {
+        if !self.opening.socket_open || !self.opening.settings_wait() {
+            if self.opening.settings_wait() {
+                self.held(Rule::SettingsFirst);
+            }
+            return;
+        }
+        if self.turn.running() || self.timers.is_set(Timer::KeptSettings) {
+            return self.held(Rule::OneSessionUpdate);
+        }
+        let event_id = self.next_event_id();
+        let FirstSettings::Waiting(translated) = std::mem::take(&mut self.opening.first) else { return };
+        self.push_event(ClientEvent::SessionUpdate(Box::new(SessionUpdate {
+            event_id: Some(event_id.clone()),
+            session: Some(translated.session.clone()),
+        })));
+        self.opening.first = FirstSettings::InFlight { event_id, translated };
+        self.timers.set(Timer::SessionUpdated, now + self.patience());
+        if !self.opening.session_open {
+            self.phase = Phase::Configuring;
+        }
+    }
+
+    /// A response has ended: a Settings that waited for that goes up after a pause (R3).
+    pub(super) fn response_ended_for_settings(&mut self, now: Instant) {
+        if self.opening.settings_wait() && !self.turn.running() {
+            self.timers.set(Timer::KeptSettings, now + AFTER_RESPONSE);
+        }
+    }
+
+    /// Upstream says when its session will end, seconds since 1970.
+    pub(super) fn note_expiry(&mut self, at: Option<f64>) {
+        self.opening.expires_at = at.or(self.opening.expires_at);
+    }
+
+    pub(super) fn session_updated(&mut self, session: Option<Session>, now: Instant) {
+        let session = session.unwrap_or_default();
+        self.note_expiry(session.expires_at);
+        match std::mem::take(&mut self.opening.first) {
+            FirstSettings::InFlight { translated, .. } => {
+                self.opening.first = FirstSettings::Applied;
+                self.timers.stop(Timer::SessionUpdated);
+                self.plan = translated.audio;
+                self.turns = translated.turns;
+                self.effects.push(Effect::UseAudio(self.plan));
+                for _ in 0..=self.opening.more.len() {
+                    self.tell(ServerMessage::SettingsApplied(Empty {}));
+                }
+                self.opening.more.clear();
+                if let Some(greeting) = translated.greeting {
+                    self.greet(greeting);
+                }
+                self.open_session(now);
+            }
+            // Upstream configured itself: good enough for typed turns and audio, but an answer to nothing.
+            first @ FirstSettings::Missing if !self.opening.session_open => {
+                self.opening.first = first;
+                self.open_session(now);
+            }
+            first => {
+                self.opening.first = first;
+                self.ignored(Rule::InputWaitsForSession);
+            }
+        }
+        self.note_effective_turns(&session);
+    }
+
+    /// What upstream says is in force counts for more than what we asked for.
+    fn note_effective_turns(&mut self, session: &Session) {
+        let input = session.audio.as_ref().and_then(|audio| audio.input.as_ref());
+        match input.and_then(|input| input.turn_detection.as_ref()) {
+            Some(Some(detection)) => {
+                if let TurnTaking::Detected { create_response, interrupt_response } = &mut self.turns {
+                    *create_response = detection.create_response.unwrap_or(*create_response);
+                    *interrupt_response = detection.interrupt_response.unwrap_or(*interrupt_response);
+                }
+            }
+            // Absent says nothing, and null is what manual mode asked for.
+            Some(None) | None => (),
+        }
+    }
+
+    /// Upstream refused our update (R2): what waits goes on waiting, and the next Settings counts as the
+    /// first.
+    pub(super) fn update_refused(&mut self, now: Instant) {
+        self.timers.stop(Timer::SessionUpdated);
+        match self.opening.more.pop_front() {
+            Some(next) => {
+                self.opening.held_bytes = self.opening.held_bytes.saturating_sub(settings_weight(&next));
+                self.opening.first = FirstSettings::Waiting(Box::new(next));
+                self.configure(now);
+            }
+            None => {
+                self.opening.first = FirstSettings::Missing;
+                if !self.opening.session_open {
+                    self.phase = Phase::Opening;
+                    self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
+                }
+            }
+        }
+    }
+
+    fn greet(&mut self, greeting: String) {
+        self.tell(to_client::conversation_text(Role::Assistant, greeting.clone()));
+        match self.backend.greeting_mode {
+            GreetingMode::Text => self.tell_end_signals(),
+            GreetingMode::Speak => {
+                let instructions = Some(to_upstream::greeting_instructions(&greeting));
+                self.wishes.push(Wish { unconfirmed: Vec::new(), instructions });
+            }
+        }
+    }
+
+    fn open_session(&mut self, now: Instant) {
+        self.opening.session_open = true;
+        self.phase = Phase::Active;
+        while let Some(message) = self.opening.messages.pop_front() {
+            self.open_message(message, now);
+        }
+        let audio = std::mem::take(&mut self.opening.audio);
+        self.opening.held_bytes = 0;
+        match audio.len() {
+            0 => (),
+            1 => self.append(audio.into_iter().next().expect("its length is one"), now),
+            _ => {
+                let mut whole = BytesMut::with_capacity(audio.iter().map(Bytes::len).sum());
+                audio.iter().for_each(|piece| whole.extend_from_slice(piece));
+                self.append(whole.freeze(), now);
+            }
+        }
+    }
+
+    /// A typed message of the client, now or when the session is open.
+    pub(super) fn when_open(&mut self, message: ClientMessage, now: Instant) {
+        if self.opening.session_open {
+            return self.open_message(message, now);
+        }
+        self.opening.held_bytes += match &message {
+            ClientMessage::InjectUserMessage(message) => message.content.len(),
+            ClientMessage::Unknown(unknown) => unknown.json.len(),
+            _ => 0,
+        } + size_of::<ClientMessage>();
+        self.opening.messages.push_back(message);
+        self.held(Rule::InputWaitsForSession);
+        self.check_held_input(now);
+    }
+
+    /// Audio of the client, now or when the session is open.
+    pub(super) fn client_audio(&mut self, audio: Bytes, now: Instant) {
+        if audio.is_empty() {
+            return self.ignored(Rule::ManualCommit);
+        }
+        if self.opening.audio_open() {
+            return self.append(audio, now);
+        }
+        self.opening.held_bytes += audio.len() + size_of::<Bytes>();
+        self.opening.audio.push(audio);
+        self.held(Rule::InputWaitsForSession);
+        self.check_held_input(now);
+    }
+
+    /// With Settings on their way the client is simply not read on. Without, reading must go on, since
+    /// the Settings may be behind the audio; then too much is too much.
+    fn check_held_input(&mut self, now: Instant) {
+        let limit = self.limits.before_ready;
+        if self.opening.held_bytes > limit && matches!(self.opening.first, FirstSettings::Missing) {
+            self.end(CloseReason::TooMuchInput { limit }, now);
+        }
+    }
+
+    pub(super) fn expire_opening(&mut self, now: Instant) {
+        if self.timers.take_due(Timer::KeptSettings, now) {
+            self.configure(now);
+        }
+        let over = [
+            (Timer::Settings, CloseReason::SettingsTimeout),
+            (Timer::ClientIdle, CloseReason::IdleTimeout),
+            (Timer::SessionAge, CloseReason::SessionAge),
+            (Timer::SlowClient, CloseReason::ClientTooSlow),
+            (Timer::SlowUpstream, CloseReason::UpstreamTooSlow),
+        ];
+        for (timer, reason) in over {
+            if self.timers.take_due(timer, now) {
+                self.end(reason, now);
+            }
+        }
+        if self.timers.take_due(Timer::SessionUpdated, now) {
+            self.ran_out(Rule::InputWaitsForSession);
+            self.end(CloseReason::UpstreamSilent, now);
+        }
+    }
+}
+
+fn settings_weight(translated: &Translated) -> usize {
+    size_of::<Translated>() + translated.session.instructions.as_ref().map_or(0, String::len)
+}

@@ -1,0 +1,149 @@
+//! What waits for one leg: a byte-counted queue, of which the leg holds at most a window. The rest stays
+//! here, where an interruption can still drop it.
+
+use std::collections::VecDeque;
+
+/// How much a leg is handed at most before it reports delivery, in bytes.
+pub const WINDOW: usize = 256 * 1024;
+
+pub(super) struct Outbox<T> {
+    queue: VecDeque<Entry<T>>,
+    queued: usize,
+    in_flight: VecDeque<Sent>,
+    in_flight_bytes: usize,
+}
+
+struct Entry<T> {
+    frame: T,
+    weight: usize,
+    audio: Option<AudioMark>,
+}
+
+struct Sent {
+    weight: usize,
+    audio: Option<AudioMark>,
+}
+
+/// Marks a frame as audio of an agent's item, so that it can be dropped or its playback be counted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct AudioMark {
+    /// The response it belongs to, as the gate numbers them.
+    pub(super) response: u32,
+    /// Bytes of it, in upstream's output format.
+    pub(super) bytes: usize,
+    /// The item it belongs to.
+    pub(super) item: Option<crate::protocol::ids::ItemId>,
+}
+
+impl<T> Default for Outbox<T> {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), queued: 0, in_flight: VecDeque::new(), in_flight_bytes: 0 }
+    }
+}
+
+impl<T> Outbox<T> {
+    pub(super) fn push(&mut self, frame: T, weight: usize, audio: Option<AudioMark>) {
+        self.queued += weight;
+        self.queue.push_back(Entry { frame, weight, audio });
+    }
+
+    /// The next frame, if the window has room. A frame larger than the window goes alone.
+    pub(super) fn next_frame(&mut self) -> Option<T> {
+        if self.in_flight_bytes >= WINDOW {
+            return None;
+        }
+        let entry = self.queue.pop_front()?;
+        self.queued -= entry.weight;
+        self.in_flight_bytes += entry.weight;
+        self.in_flight.push_back(Sent { weight: entry.weight, audio: entry.audio });
+        Some(entry.frame)
+    }
+
+    /// Takes the frames of this weight out of the window and calls `played` for each that is audio.
+    pub(super) fn delivered(&mut self, mut bytes: usize, mut played: impl FnMut(AudioMark)) {
+        while let Some(sent) = self.in_flight.front() {
+            if sent.weight > bytes {
+                break;
+            }
+            bytes -= sent.weight;
+            self.in_flight_bytes -= sent.weight;
+            if let Some(audio) = self.in_flight.pop_front().and_then(|sent| sent.audio) {
+                played(audio);
+            }
+        }
+        debug_assert_eq!(bytes, 0, "a leg reports whole frames");
+    }
+
+    /// Drops the audio of a response that the leg has not been handed yet; whether there was any.
+    pub(super) fn drop_audio_of(&mut self, response: u32) -> bool {
+        let before = self.queue.len();
+        let mut dropped = 0;
+        self.queue.retain(|entry| {
+            let stale = entry.audio.as_ref().is_some_and(|audio| audio.response == response);
+            dropped += if stale { entry.weight } else { 0 };
+            !stale
+        });
+        self.queued -= dropped;
+        before != self.queue.len()
+    }
+
+    /// The response whose audio is on its way, the oldest first.
+    pub(super) fn audio_on_its_way(&self) -> Option<&AudioMark> {
+        let in_flight = self.in_flight.iter().filter_map(|sent| sent.audio.as_ref());
+        in_flight.chain(self.queue.iter().filter_map(|entry| entry.audio.as_ref())).next()
+    }
+
+    /// Drops everything that the leg has not been handed yet.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.queued = 0;
+    }
+
+    /// Bytes here and in the leg.
+    pub(super) fn bytes(&self) -> usize {
+        self.queued + self.in_flight_bytes
+    }
+
+    /// Whether the leg has been handed everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leg_is_handed_a_window_and_the_rest_after_delivery() {
+        let mut outbox = Outbox::default();
+        for n in 0..4 {
+            outbox.push(n, WINDOW / 2, None);
+        }
+        assert_eq!([outbox.next_frame(), outbox.next_frame(), outbox.next_frame()], [Some(0), Some(1), None]);
+        outbox.delivered(WINDOW / 2, |_| ());
+        assert_eq!([outbox.next_frame(), outbox.next_frame()], [Some(2), None]);
+        assert_eq!(outbox.bytes(), 3 * (WINDOW / 2));
+    }
+
+    #[test]
+    fn only_the_audio_of_the_named_response_that_is_still_here_is_dropped() {
+        let mark = |response| Some(AudioMark { response, bytes: 10, item: None });
+        let mut outbox = Outbox::default();
+        outbox.push("handed over", WINDOW, mark(1));
+        assert_eq!(outbox.next_frame(), Some("handed over"));
+        outbox.push("stale", 10, mark(1));
+        outbox.push("text", 5, None);
+        outbox.push("fresh", 10, mark(2));
+        assert!(outbox.drop_audio_of(1));
+        assert!(!outbox.drop_audio_of(1));
+        let mut played = Vec::new();
+        outbox.delivered(WINDOW, |audio| played.push(audio.response));
+        assert_eq!(played, [1]);
+        assert_eq!(
+            [outbox.next_frame(), outbox.next_frame(), outbox.next_frame()],
+            [Some("text"), Some("fresh"), None]
+        );
+        assert_eq!(outbox.bytes(), 15);
+    }
+}

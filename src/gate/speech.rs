@@ -1,0 +1,179 @@
+//! R12 and R13: what the user says, and what happens to the agent's answer when the user begins to speak.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use super::{Gate, Rule, Timer, TurnTaking, turn::Owner};
+use crate::{
+    protocol::{
+        agent::{Empty, Role, ServerMessage, StartedSpeaking},
+        ids::ItemId,
+        realtime::{CancelResponse, ClientEvent, SpeechEvent, TranscriptionEvent, TruncateItem},
+    },
+    translate::to_client,
+};
+
+/// How long wishes wait for upstream to answer speech by itself (R6).
+const OWN_ANSWER: Duration = Duration::from_secs(1);
+/// The longest utterance whose end wishes wait for.
+const LONGEST_SPEECH: Duration = Duration::from_secs(60);
+/// Transcripts that may be under way at once, and the bytes of one.
+const OPEN_TRANSCRIPTS: usize = 64;
+const TRANSCRIPT_LIMIT: usize = 64 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Speech {
+    speaking: bool,
+    turn_ended: Option<Instant>,
+    transcripts: HashMap<ItemId, String>,
+}
+
+impl Speech {
+    pub(super) fn speaking(&self) -> bool {
+        self.speaking
+    }
+
+    /// The user's part of the turn is over, however it was given; latencies count from here.
+    pub(super) fn user_turn_ended(&mut self, now: Instant) {
+        self.turn_ended = Some(now);
+    }
+
+    /// What passed from the end of the user's turn, seconds.
+    pub(super) fn latencies(&mut self, first_text: Option<Instant>, now: Instant) -> StartedSpeaking {
+        let from = self.turn_ended.unwrap_or(now);
+        let text = first_text.unwrap_or(now).clamp(from, now);
+        StartedSpeaking {
+            total_latency: (now - from).as_secs_f64(),
+            ttt_latency: (text - from).as_secs_f64(),
+            tts_latency: (now - text).as_secs_f64(),
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn speech_started(&mut self, now: Instant) {
+        self.speech.speaking = true;
+        self.timers.set(Timer::SpeechEnd, now + LONGEST_SPEECH);
+        self.timers.stop(Timer::SpeechAnswer);
+        self.interrupt(now);
+        self.tell(ServerMessage::UserStartedSpeaking(Empty {}));
+    }
+
+    pub(super) fn speech_stopped(&mut self, event: &SpeechEvent, now: Instant) {
+        self.speech.speaking = false;
+        self.speech.user_turn_ended(now);
+        self.timers.stop(Timer::SpeechEnd);
+        let answers_itself = matches!(self.turns, TurnTaking::Detected { create_response: true, .. });
+        if self.component {
+            self.tell(to_client::utterance_end(event));
+            if answers_itself {
+                self.tell(to_client::agent_thinking());
+            }
+        }
+        if answers_itself {
+            self.timers.set(Timer::SpeechAnswer, now + OWN_ANSWER);
+        }
+    }
+
+    pub(super) fn expire_speech(&mut self, now: Instant) {
+        self.timers.take_due(Timer::SpeechAnswer, now);
+        if self.timers.take_due(Timer::SpeechEnd, now) {
+            self.speech.speaking = false;
+            self.ran_out(Rule::OneActiveResponse);
+        }
+    }
+
+    /// A piece of the user's transcript. Deepgram's own clients get whole utterances only.
+    pub(super) fn transcription_delta(&mut self, event: &TranscriptionEvent) {
+        let (Some(item), Some(delta)) = (&event.item_id, &event.delta) else {
+            return self.ignored(Rule::UserSpeech);
+        };
+        let transcripts = &mut self.speech.transcripts;
+        if !self.component || (transcripts.len() >= OPEN_TRANSCRIPTS && !transcripts.contains_key(item)) {
+            return self.ignored(Rule::UserSpeech);
+        }
+        let text = transcripts.entry(item.clone()).or_default();
+        if text.len() + delta.len() > TRANSCRIPT_LIMIT {
+            return self.ignored(Rule::UserSpeech);
+        }
+        text.push_str(delta);
+        let message = to_client::transcript(text.clone(), false, event);
+        self.tell(message);
+    }
+
+    /// All of the user's transcript.
+    pub(super) fn transcription_completed(&mut self, event: &TranscriptionEvent) {
+        let pieces = event.item_id.as_ref().and_then(|item| self.speech.transcripts.remove(item));
+        let text = event.transcript.clone().or(pieces).unwrap_or_default();
+        if self.component {
+            self.tell(to_client::transcript(text, true, event));
+        } else if text.trim().is_empty() {
+            self.ignored(Rule::UserSpeech);
+        } else {
+            self.tell(to_client::conversation_text(Role::User, text));
+        }
+    }
+
+    /// Nothing more comes for this utterance.
+    pub(super) fn transcription_failed(&mut self, event: &TranscriptionEvent) {
+        if let Some(item) = &event.item_id {
+            self.speech.transcripts.remove(item);
+        }
+        self.ignored(Rule::UserSpeech);
+    }
+
+    /// The user began to speak (R13): the answer that may still be heard is cut off, and the one that
+    /// runs is over.
+    fn interrupt(&mut self, now: Instant) {
+        let on_its_way = self.to_client.audio_on_its_way().cloned();
+        let cut = self.playback.cut(self.plan.upstream_output, now);
+        let heard = match (&cut, &on_its_way) {
+            (Some(cut), _) => Some((cut.response, cut.item.clone(), cut.heard)),
+            (None, Some(mark)) => Some((mark.response, mark.item.clone(), Duration::ZERO)),
+            (None, None) => None,
+        };
+        let running = self.turn.running_serial();
+        if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
+            self.cut_off(owner, now);
+            let interrupts = matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
+            if !interrupts {
+                let event_id = Some(self.next_event_id());
+                let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
+                self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
+            }
+        }
+        let Some((serial, item, heard)) = heard else { return };
+        if let Some(owner) = self.turn.by_serial(serial) {
+            self.cut_off(owner, now);
+        }
+        self.to_client.drop_audio_of(serial);
+        if let Some(item_id) = item {
+            let event_id = Some(self.next_event_id());
+            self.push_event(ClientEvent::TruncateItem(TruncateItem {
+                event_id,
+                item_id: Some(item_id),
+                content_index: Some(0),
+                audio_end_ms: Some(u64::try_from(heard.as_millis()).unwrap_or(u64::MAX)),
+            }));
+        }
+    }
+
+    /// The client gets the response's text so far and its end signals; then nothing more of it.
+    fn cut_off(&mut self, owner: Owner, now: Instant) {
+        let begun = self.turn.get_mut(owner).is_some_and(|response| {
+            !response.interrupted && (response.gave_output || matches!(owner, Owner::Announced(_)))
+        });
+        if !begun {
+            return;
+        }
+        self.give_drafts(owner, now);
+        self.end_speaking(owner);
+        if let Some(response) = self.turn.get_mut(owner) {
+            response.interrupted = true;
+            let serial = response.serial;
+            self.to_client.drop_audio_of(serial);
+        }
+    }
+}

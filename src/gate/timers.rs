@@ -1,0 +1,66 @@
+//! The named deadlines of a connection, in one table. Those of single items, calls and responses live
+//! with them.
+
+use std::time::Instant;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The client's first usable Settings.
+    Settings,
+    /// Upstream's answer to our `session.update`.
+    SessionUpdated,
+    /// The pause after a response before a kept Settings goes up.
+    KeptSettings,
+    /// Anything from the client.
+    ClientIdle,
+    /// The longest that a session may last.
+    SessionAge,
+    /// The client taking what is queued for it.
+    SlowClient,
+    /// Upstream taking what is queued for it.
+    SlowUpstream,
+    /// The end of the user's speech.
+    SpeechEnd,
+    /// Upstream answering speech by itself.
+    SpeechAnswer,
+    /// Both legs closing.
+    CloseGrace,
+}
+
+const COUNT: usize = Timer::CloseGrace as usize + 1;
+
+/// A deadline for each timer that is set.
+#[derive(Debug, Default)]
+pub(super) struct Timers([Option<Instant>; COUNT]);
+
+impl Timers {
+    pub(super) fn set(&mut self, timer: Timer, at: Instant) {
+        self.0[timer as usize] = Some(at);
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
+    }
+
+    /// Stops the timer and says true if it is due.
+    pub(super) fn take_due(&mut self, timer: Timer, now: Instant) -> bool {
+        let due = self.0[timer as usize].is_some_and(|at| at <= now);
+        if due {
+            self.stop(timer);
+        }
+        due
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+}

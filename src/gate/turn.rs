@@ -1,0 +1,328 @@
+//! The responses of a session: which one runs, which one an event belongs to, and what each has given
+//! the client so far (rules R6, R10, R11 rest on it).
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::calls::ModelCall;
+use crate::protocol::ids::{CallId, EventId, ItemId, ResponseId};
+
+/// A reason to ask for a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Call outputs that the answer must know of and that upstream has not shown yet.
+    pub(super) unconfirmed: Vec<CallId>,
+    /// Instructions for this one response; such a wish is never merged with others.
+    pub(super) instructions: Option<String>,
+}
+
+impl Wish {
+    /// For items that upstream has confirmed, or audio that we committed.
+    pub(super) fn plain() -> Self {
+        Self { unconfirmed: Vec::new(), instructions: None }
+    }
+}
+
+/// What is known of one response.
+#[derive(Debug)]
+pub(super) struct Response {
+    /// The gate's own number for it.
+    pub(super) serial: u32,
+    /// Its id, once it is announced with one.
+    pub(super) id: Option<ResponseId>,
+    /// Its output items, as far as they were announced.
+    items: Vec<ItemId>,
+    /// Wishes that our `response.create` stood for, with its id: if this turns out to be upstream's own
+    /// response, those that it does not fulfil are due again.
+    pub(super) asked: Option<(EventId, Vec<Wish>)>,
+    /// When the last event of it came.
+    pub(super) last_event: Instant,
+    /// Over, for the purpose of R6.
+    pub(super) ended: bool,
+    /// R6 gave it up; what it still gives counts as speech anew.
+    pub(super) given_up: bool,
+    /// R13 cut it off.
+    pub(super) interrupted: bool,
+    /// The client does not get its text (a spoken greeting's, which it has already).
+    pub(super) mute: bool,
+    /// The client was told of its start.
+    pub(super) announced_to_client: bool,
+    /// The client got text or audio of it.
+    pub(super) gave_output: bool,
+    /// The client got audio of it.
+    pub(super) gave_audio: bool,
+    /// The client was told of its end.
+    pub(super) end_signals: bool,
+    /// An `error` event told the client of its failure.
+    pub(super) error_told: bool,
+    /// When its first text came.
+    pub(super) first_text: Option<Instant>,
+    /// Text that is known and not given yet, by item.
+    pub(super) drafts: Vec<Draft>,
+    /// Calls that are known and not handed out yet.
+    pub(super) calls: Vec<ModelCall>,
+    /// Calls of it were handed out.
+    pub(super) handed_out: bool,
+}
+
+/// Text of one item, as the deltas and the text events tell it.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The item, where the events say.
+    pub(super) item: Option<ItemId>,
+    /// The text so far.
+    pub(super) text: String,
+}
+
+/// How much draft text a response may hold, bytes. A response is bounded by 4,096 tokens or the model's
+/// own limit, so more than this is no answer.
+const DRAFT_LIMIT: usize = 1024 * 1024;
+
+impl Response {
+    fn new(serial: u32, now: Instant) -> Self {
+        Self {
+            serial,
+            id: None,
+            items: Vec::new(),
+            asked: None,
+            last_event: now,
+            ended: false,
+            given_up: false,
+            interrupted: false,
+            mute: false,
+            announced_to_client: false,
+            gave_output: false,
+            gave_audio: false,
+            end_signals: false,
+            error_told: false,
+            first_text: None,
+            drafts: Vec::new(),
+            calls: Vec::new(),
+            handed_out: false,
+        }
+    }
+
+    /// Adds to the draft of `item`, or replaces it where the whole text is known.
+    pub(super) fn draft(&mut self, item: Option<&ItemId>, text: &str, whole: bool) {
+        let held: usize = self.drafts.iter().map(|draft| draft.text.len()).sum();
+        if held + text.len() > DRAFT_LIMIT {
+            return;
+        }
+        match self.drafts.iter_mut().find(|draft| draft.item.as_ref() == item) {
+            Some(draft) if whole => text.clone_into(&mut draft.text),
+            Some(draft) => draft.text.push_str(text),
+            None => self.drafts.push(Draft { item: item.cloned(), text: text.to_owned() }),
+        }
+    }
+
+    /// Takes the draft of `item` out, if there is one.
+    pub(super) fn take_draft(&mut self, item: Option<&ItemId>) -> Option<String> {
+        let found = self.drafts.iter().position(|draft| draft.item.as_ref() == item)?;
+        Some(self.drafts.remove(found).text)
+    }
+}
+
+/// Which response an event belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The announced one with this serial.
+    Announced(u32),
+    /// The unannounced one that runs.
+    Unannounced,
+    /// The unannounced one that does not count as running.
+    Loose,
+}
+
+/// The unannounced response that runs: one that we asked for, or one that upstream says is there.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Our `response.create`; none once it turned out that upstream runs one of its own.
+    pub(super) event_id: Option<EventId>,
+    /// What it was sent for.
+    pub(super) wishes: Vec<Wish>,
+    /// What it has given.
+    pub(super) response: Response,
+}
+
+/// All responses of a session that still matter.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    announced: VecDeque<Response>,
+    unannounced: Option<Running>,
+    loose: Option<Response>,
+    serials: u32,
+}
+
+/// Announced responses that are remembered, so that their late events are recognised.
+const REMEMBERED: usize = 32;
+
+impl Turn {
+    fn fresh(&mut self, now: Instant) -> Response {
+        self.serials += 1;
+        Response::new(self.serials, now)
+    }
+
+    /// We asked for a response.
+    pub(super) fn request(&mut self, event_id: EventId, wishes: Vec<Wish>, mute: bool, now: Instant) {
+        let response = Response { mute, ..self.fresh(now) };
+        self.unannounced = Some(Running { event_id: Some(event_id), wishes, response });
+    }
+
+    /// Whether a response runs (R6).
+    pub(super) fn running(&self) -> bool {
+        self.unannounced.is_some() || self.announced.iter().any(|response| !response.ended)
+    }
+
+    /// The serial of the response that runs, the latest if upstream runs several.
+    pub(super) fn running_serial(&self) -> Option<u32> {
+        let unannounced = self.unannounced.as_ref().map(|running| running.response.serial);
+        unannounced.or_else(|| self.announced.iter().rev().find(|r| !r.ended).map(|r| r.serial))
+    }
+
+    /// Our request that neither a `response.created` nor anything else has answered.
+    pub(super) fn requested(&mut self) -> Option<&mut Running> {
+        self.unannounced.as_mut()
+    }
+
+    /// `response.created` came. True if it is the answer to our request, as far as can be told.
+    pub(super) fn announce(&mut self, id: Option<ResponseId>, now: Instant) -> (u32, bool) {
+        let known = self.announced.iter().find(|response| id.is_some() && response.id == id);
+        if let Some(known) = known {
+            return (known.serial, true);
+        }
+        let (mut response, ours) = match self.unannounced.take() {
+            Some(Running { event_id, wishes, mut response }) => {
+                response.asked = event_id.map(|event_id| (event_id, wishes));
+                let ours = response.asked.is_some();
+                (response, ours)
+            }
+            None => (self.fresh(now), false),
+        };
+        response.id = id;
+        response.last_event = now;
+        let serial = response.serial;
+        self.announced.push_back(response);
+        if self.announced.len() > REMEMBERED {
+            let oldest = self.announced.iter().position(|response| response.ended).unwrap_or(0);
+            self.announced.remove(oldest);
+        }
+        (serial, ours)
+    }
+
+    /// An output item of an announced response was announced.
+    pub(super) fn note_item(&mut self, owner: Owner, item: &ItemId) {
+        if let Owner::Announced(_) = owner
+            && let Some(response) = self.get_mut(owner)
+            && !response.items.contains(item)
+        {
+            response.items.push(item.clone());
+        }
+    }
+
+    /// The response that an event with these ids belongs to. An event without a known id belongs to the
+    /// unannounced response: the one that runs, else the loose one.
+    pub(super) fn owner(&self, response: Option<&ResponseId>, item: Option<&ItemId>) -> Option<Owner> {
+        let by_id = self.announced.iter().rev().find(|known| match (response, item) {
+            (Some(id), _) => known.id.as_ref() == Some(id),
+            (None, Some(item)) => known.items.contains(item),
+            // An announcement without an id makes every event without one its own.
+            (None, None) => known.id.is_none() && !known.ended,
+        });
+        if let Some(known) = by_id {
+            return Some(Owner::Announced(known.serial));
+        }
+        if self.unannounced.is_some() {
+            return Some(Owner::Unannounced);
+        }
+        self.loose.as_ref().map(|_| Owner::Loose)
+    }
+
+    /// The same, for an event that begins a loose response if there is none to belong to.
+    pub(super) fn owner_or_begin(
+        &mut self,
+        response: Option<&ResponseId>,
+        item: Option<&ItemId>,
+        now: Instant,
+    ) -> Owner {
+        self.owner(response, item).unwrap_or_else(|| {
+            self.loose = Some(self.fresh(now));
+            Owner::Loose
+        })
+    }
+
+    /// The owner's record; none if it has been forgotten meanwhile.
+    pub(super) fn get_mut(&mut self, owner: Owner) -> Option<&mut Response> {
+        match owner {
+            Owner::Announced(serial) => self.announced.iter_mut().find(|response| response.serial == serial),
+            Owner::Unannounced => self.unannounced.as_mut().map(|running| &mut running.response),
+            Owner::Loose => self.loose.as_mut(),
+        }
+    }
+
+    /// The record with this serial.
+    pub(super) fn by_serial(&self, serial: u32) -> Option<Owner> {
+        if self.unannounced.as_ref().is_some_and(|running| running.response.serial == serial) {
+            return Some(Owner::Unannounced);
+        }
+        if self.loose.as_ref().is_some_and(|response| response.serial == serial) {
+            return Some(Owner::Loose);
+        }
+        let known = self.announced.iter().any(|response| response.serial == serial);
+        known.then_some(Owner::Announced(serial))
+    }
+
+    /// The unannounced response that runs has ended. What it was asked for comes back with it.
+    pub(super) fn end_unannounced(&mut self) -> Option<Running> {
+        self.unannounced.take()
+    }
+
+    /// The loose response has ended.
+    pub(super) fn end_loose(&mut self) -> Option<Response> {
+        self.loose.take()
+    }
+
+    /// Upstream says that it runs a response of its own, and ours was refused: the wishes come back.
+    pub(super) fn lose_race(&mut self, event_id: Option<&EventId>) -> Vec<Wish> {
+        let matches = |ours: &EventId| event_id.is_none_or(|id| id == ours);
+        if let Some(running) = &mut self.unannounced
+            && running.event_id.as_ref().is_some_and(matches)
+        {
+            running.event_id = None;
+            let wishes = std::mem::take(&mut running.wishes);
+            // An announced one is what runs; then nothing unannounced does.
+            if self.announced.iter().any(|response| !response.ended) {
+                self.unannounced = None;
+            }
+            return wishes;
+        }
+        let asked = self
+            .announced
+            .iter_mut()
+            .rev()
+            .find(|response| response.asked.as_ref().is_some_and(|(ours, _)| matches(ours)));
+        asked.and_then(|response| response.asked.take()).map(|(_, wishes)| wishes).unwrap_or_default()
+    }
+
+    /// The next moment at which a response has been silent for `patience`.
+    pub(super) fn deadline(&self, patience: Duration) -> Option<Instant> {
+        let unannounced = self.unannounced.iter().map(|running| &running.response);
+        let live = self.announced.iter().filter(|response| !response.ended);
+        let all = unannounced.chain(live).chain(&self.loose);
+        all.map(|response| response.last_event + patience).min()
+    }
+
+    /// A response that has been silent for `patience`.
+    pub(super) fn silent(&self, patience: Duration, now: Instant) -> Option<Owner> {
+        let silent = |response: &Response| response.last_event + patience <= now;
+        if self.unannounced.as_ref().is_some_and(|running| silent(&running.response)) {
+            return Some(Owner::Unannounced);
+        }
+        if self.loose.as_ref().is_some_and(silent) {
+            return Some(Owner::Loose);
+        }
+        let live = self.announced.iter().find(|response| !response.ended && silent(response));
+        live.map(|response| Owner::Announced(response.serial))
+    }
+}

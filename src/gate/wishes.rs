@@ -1,0 +1,133 @@
+//! R5 to R7: typed turns, and when a response is asked for.
+
+use std::time::Instant;
+
+use super::{Gate, Phase, Rule, Timer, Wish, turn::Owner};
+use crate::{
+    gate::CLIENT_MESSAGE_LIMIT,
+    protocol::{
+        agent::{Role, ServerMessage},
+        ids::ResponseId,
+        realtime::Item,
+    },
+    translate::{to_client, to_upstream},
+};
+
+impl Gate {
+    /// A typed turn: an item, an echo, and a wish once upstream has confirmed the item (R5).
+    pub(super) fn inject(&mut self, text: String, now: Instant) {
+        let echo = to_client::conversation_text(Role::User, text.clone());
+        if !fits_client(&echo, &text) {
+            let description = format!("the echo would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
+            return self.tell_error("MESSAGE_TOO_LARGE", description);
+        }
+        let event_id = self.next_event_id();
+        let item_id = self.next_item_id();
+        self.items.sent(item_id.clone(), event_id.clone(), &text, now, self.patience());
+        self.push_event(to_upstream::user_message(event_id, item_id, text));
+        self.tell(echo);
+        if self.component {
+            self.tell(to_client::agent_thinking());
+        }
+        self.speech.user_turn_ended(now);
+    }
+
+    /// Upstream showed an item: ours of the user is confirmed by it, and so is the output of a call.
+    pub(super) fn confirm_item(&mut self, item: &Item) {
+        let is_user = item.kind.as_deref() == Some("message") && item.role.as_deref() == Some("user");
+        if is_user && self.items.confirm(item.id.as_ref(), to_client::user_text(item)) {
+            self.wishes.push(Wish::plain());
+        }
+        if let Some(id) = &item.id {
+            self.items.see(id);
+        }
+        if item.kind.as_deref() == Some("function_call_output")
+            && let Some(call_id) = &item.call_id
+        {
+            self.shown_outputs.insert(call_id);
+            for wish in &mut self.wishes {
+                wish.unconfirmed.retain(|waiting| waiting != call_id);
+            }
+        }
+    }
+
+    pub(super) fn expire_items(&mut self, now: Instant) {
+        for _ in 0..self.items.expire(now) {
+            // A server that confirms nothing has taken the item all the same.
+            self.ran_out(Rule::ItemBeforeResponse);
+            self.wishes.push(Wish::plain());
+        }
+    }
+
+    /// Asks for the response that is wished for, if nothing stands in its way (R6).
+    pub(super) fn respond(&mut self, now: Instant) {
+        if self.wishes.is_empty() || self.phase != Phase::Active {
+            return;
+        }
+        if let Some(rule) = self.response_waits() {
+            if self.wishes.len() > self.wishes_noted {
+                self.held(rule);
+            }
+            return;
+        }
+        self.finish_loose(now);
+        // A wish with instructions of its own goes alone; the others are one.
+        let alone = self.wishes.iter().position(|wish| wish.instructions.is_some());
+        let (wishes, instructions) = match alone {
+            Some(at) => {
+                let wish = self.wishes.remove(at);
+                let instructions = wish.instructions.clone();
+                (vec![wish], instructions)
+            }
+            None => (std::mem::take(&mut self.wishes), None),
+        };
+        let event_id = self.next_event_id();
+        self.turn.request(event_id.clone(), wishes, instructions.is_some(), now);
+        self.push_event(to_upstream::create_response(event_id, instructions));
+    }
+
+    /// The rule that lets no response be asked for now.
+    fn response_waits(&self) -> Option<Rule> {
+        if self.turn.running() || self.speech.speaking() || self.timers.is_set(Timer::SpeechAnswer) {
+            Some(Rule::OneActiveResponse)
+        } else if self.items.waiting() {
+            Some(Rule::ItemBeforeResponse)
+        } else if self.opening.settings_wait() {
+            Some(Rule::OneSessionUpdate)
+        } else {
+            None
+        }
+    }
+
+    /// `response.created`: the answer to our request, or a response of upstream's own, which fulfils what
+    /// it can know of (R6).
+    pub(super) fn response_created(&mut self, id: Option<ResponseId>, now: Instant) {
+        self.finish_loose(now);
+        let (serial, ours) = self.turn.announce(id, now);
+        self.timers.stop(Timer::SpeechAnswer);
+        if !ours {
+            self.wishes.retain(|wish| wish.instructions.is_some() || !wish.unconfirmed.is_empty());
+        } else if let Some(response) = self.turn.get_mut(Owner::Announced(serial))
+            && let Some((_, wishes)) = &mut response.asked
+        {
+            // Should it turn out to be upstream's own, this is what it did not know of.
+            let shown = &self.shown_outputs;
+            wishes.retain(|wish| {
+                wish.instructions.is_some() || wish.unconfirmed.iter().any(|call| !shown.contains(call))
+            });
+        }
+    }
+
+    /// Upstream refused our request because a response runs (R7).
+    pub(super) fn race_lost(&mut self, event_id: Option<&crate::protocol::ids::EventId>) {
+        let wishes = self.turn.lose_race(event_id);
+        self.wishes.splice(0..0, wishes);
+        self.held(Rule::LostRaceIsKept);
+    }
+}
+
+/// Whether a message with this text stays under what a client takes.
+pub(super) fn fits_client(message: &ServerMessage, text: &str) -> bool {
+    // JSON writes a control character in six bytes; only a text near the limit needs the real length.
+    text.len() < CLIENT_MESSAGE_LIMIT / 8 || message.encode().len() <= CLIENT_MESSAGE_LIMIT
+}

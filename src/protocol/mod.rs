@@ -1,0 +1,11 @@
+//! Wire types of both legs. JSON, base64 and the names on the wire end here; nothing in this module
+//! knows what a message is for. The client leg speaks [`agent`], the upstream leg [`realtime`], and
+//! the two do not see each other.
+
+pub mod agent;
+pub mod audio;
+pub mod ids;
+pub mod realtime;
+mod wire;
+
+pub use wire::{DecodeError, Unknown};

@@ -1,0 +1,206 @@
+//! What both message sets share: the `type` tag, the error of a failed decode, and the macros that turn
+//! one table of names into an enum with its decoder and encoder.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error, IgnoredAny, Visitor},
+};
+
+/// Why a peer's text frame is not one of its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The text is not JSON at all.
+    NotJson {
+        /// The parser's reason with line and column.
+        reason: String,
+    },
+    /// JSON, but not an object with a text member `type`.
+    NoType,
+    /// A known type with a member of the wrong type, or without a member that it cannot do without.
+    Invalid {
+        /// The message's `type`.
+        kind: String,
+        /// Dotted path of the member, `agent.think.functions[0].name`; `.` is the message itself.
+        path: String,
+        /// What was found and what was expected.
+        reason: String,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson { reason } => write!(f, "not json: {reason}"),
+            Self::NoType => f.write_str("not an object with a text member \"type\""),
+            Self::Invalid { kind, path, reason } => write!(f, "{kind}: {path}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A message whose `type` this version does not know, kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its `type`.
+    pub kind: String,
+    /// The whole text frame.
+    pub json: String,
+}
+
+/// Text that is borrowed from the frame wherever it holds no escape. (serde copies an
+/// `Option<Cow<str>>`; an audio delta is too large for that.)
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+}
+
+/// The `type` of a text frame.
+pub(crate) fn kind_of(text: &str) -> Result<Cow<'_, str>, DecodeError> {
+    match serde_json::from_str::<Tag<'_>>(text) {
+        Ok(tag) => Ok(tag.kind.0),
+        // The tag's own error may come before the end of the text, so ask whether all of it is JSON.
+        Err(_) => match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => Err(DecodeError::NoType),
+            Err(error) => Err(DecodeError::NotJson { reason: error.to_string() }),
+        },
+    }
+}
+
+/// The members of a message of type `kind`; members that nobody knows are told to `ignored` by path.
+pub(crate) fn decode_body<T: DeserializeOwned>(
+    kind: &str,
+    text: &str,
+    mut ignored: impl FnMut(String),
+) -> Result<T, DecodeError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let body = serde_ignored::deserialize(tracked, |path| {
+        let path = path.to_string();
+        if path != "type" {
+            ignored(path);
+        }
+    });
+    body.map_err(|error| DecodeError::Invalid {
+        kind: kind.to_owned(),
+        path: track.path().to_string(),
+        reason: strip_position(&error.to_string()),
+    })
+}
+
+/// serde_json ends its errors in ` at line 1 column 80`, which means nothing to whoever made the JSON
+/// with a library; the path says it better.
+fn strip_position(reason: &str) -> String {
+    reason.split(" at line ").next().unwrap_or(reason).to_owned()
+}
+
+/// A message body under its `type`, which comes first on the wire.
+#[derive(Serialize)]
+pub(crate) struct Tagged<'a, T> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'a str,
+    #[serde(flatten)]
+    pub(crate) body: &'a T,
+}
+
+/// Serializes what is made of text, numbers and maps with text keys.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("wire types have text keys only and no failing serializer")
+}
+
+/// Structs of the wire. Every member is optional: peers leave out ids and whole objects, and a decoder
+/// asks for `type` alone. Members bear the vendor's names and are described in the sheets.
+macro_rules! wire {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
+        $(#[$meta])*
+        #[serde_with::skip_serializing_none]
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[allow(missing_docs, reason = "the vendor's names, described in the vendor's reference")]
+        pub struct $name { $($(#[$fmeta])* pub $field: Option<$type>,)* }
+    )+};
+}
+
+/// One table of `"wire name" | "older name" => Variant(Body)` as an enum with `kind`, `decode` and
+/// `encode`. What is not in the table decodes as `Unknown`.
+macro_rules! messages {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $($(#[$vmeta:meta])* $tag:literal $(| $alias:literal)* => $variant:ident($body:ty),)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $($(#[$vmeta])* #[doc = concat!("`", $tag, "`.")] $variant($body),)+
+            /// A type that is not in this table.
+            Unknown(Box<$crate::protocol::Unknown>),
+        }
+
+        impl $name {
+            /// Every `type` in the table, under its present name.
+            pub const KINDS: &'static [&'static str] = &[$($tag),+];
+
+            /// The `type` on the wire; an older name reads as the present one.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $tag,)+
+                    Self::Unknown(unknown) => &unknown.kind,
+                }
+            }
+
+            /// The message as one text frame.
+            pub fn encode(&self) -> String {
+                match self {
+                    $(Self::$variant(body) => {
+                        $crate::protocol::wire::to_json(&$crate::protocol::wire::Tagged { kind: $tag, body })
+                    })+
+                    Self::Unknown(unknown) => unknown.json.clone(),
+                }
+            }
+
+            fn decode_kind(
+                kind: &str,
+                text: &str,
+                ignored: impl FnMut(String),
+            ) -> Result<Self, $crate::protocol::DecodeError> {
+                Ok(match kind {
+                    $($tag $(| $alias)* => {
+                        Self::$variant($crate::protocol::wire::decode_body(kind, text, ignored)?)
+                    })+
+                    _ => Self::Unknown(Box::new($crate::protocol::Unknown {
+                        kind: kind.to_owned(),
+                        json: text.to_owned(),
+                    })),
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use {messages, wire};

@@ -1,0 +1,243 @@
+//! The filter of a rate pair: its design (windowed sinc, Kaiser), its layout and the store that all
+//! sessions share. Knows nothing of streams.
+
+use std::f64::consts::PI;
+use std::sync::OnceLock;
+
+use crate::protocol::audio::SAMPLE_RATES;
+
+/// A low-pass filter in polyphase form: one row of taps for each place, between two input samples, where an
+/// output sample can lie.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    /// Output samples per period, and the number of phases: `to / gcd(from, to)`.
+    pub(super) up: usize,
+    /// Input samples per period: `from / gcd(from, to)`.
+    pub(super) down: usize,
+    /// Taps per phase, a multiple of [`LANES`].
+    pub(super) taps: usize,
+    /// The filter's delay, in input samples.
+    pub(super) delay: usize,
+    /// `up` rows of `taps` coefficients, the one for the oldest input sample first. Each row adds up to 1.
+    rows: Vec<f32>,
+}
+
+impl Kernel {
+    /// The filter for a pair of [`SAMPLE_RATES`], designed when it is first asked for.
+    ///
+    /// # Panics
+    ///
+    /// If a rate is not one of [`SAMPLE_RATES`].
+    pub(super) fn shared(from_hz: u32, to_hz: u32) -> &'static Self {
+        static KERNELS: [[OnceLock<Kernel>; SAMPLE_RATES.len()]; SAMPLE_RATES.len()] =
+            [const { [const { OnceLock::new() }; SAMPLE_RATES.len()] }; SAMPLE_RATES.len()];
+        let [from, to] = [from_hz, to_hz].map(|hz| {
+            let index = SAMPLE_RATES.iter().position(|&rate| rate == hz);
+            index.unwrap_or_else(|| panic!("{hz} Hz is not a supported sample rate"))
+        });
+        KERNELS[from][to].get_or_init(|| Self::design(from_hz, to_hz))
+    }
+
+    fn design(from_hz: u32, to_hz: u32) -> Self {
+        let common = gcd(from_hz, to_hz);
+        let (up, down) = ((to_hz / common) as usize, (from_hz / common) as usize);
+        if up == down {
+            // Nothing to filter: the newest sample, as it is.
+            let mut rows = vec![0.0; LANES];
+            rows[LANES - 1] = 1.0;
+            return Self { up, down, taps: LANES, delay: 0, rows };
+        }
+        let band = Band::design(from_hz, to_hz, down);
+        let taps = (2 * band.delay).next_multiple_of(LANES);
+        let mut rows = Vec::with_capacity(up * taps);
+        for phase in 0..up {
+            let row: Vec<f64> = (0..taps)
+                .map(|tap| (taps - 1 - tap) as f64 + phase as f64 / up as f64)
+                .map(|age| band.impulse_response(age - band.delay as f64))
+                .collect();
+            // With every row's sum exactly 1 a constant stays constant instead of humming at the input rate.
+            let sum: f64 = row.iter().sum();
+            rows.extend(row.iter().map(|tap| (tap / sum) as f32));
+        }
+        Self { up, down, taps, delay: band.delay, rows }
+    }
+
+    /// The taps for an output sample that lies `phase / up` after the newest input sample of its window.
+    #[inline]
+    pub(super) fn row(&self, phase: usize) -> &[f32] {
+        &self.rows[phase * self.taps..][..self.taps]
+    }
+}
+
+/// What the filter lets through, in cycles per input sample.
+struct Band {
+    /// Half the length of the impulse response, in input samples.
+    delay: usize,
+    /// The frequency in the middle between passband and stopband.
+    cutoff: f64,
+    /// The shape of the Kaiser window.
+    beta: f64,
+}
+
+impl Band {
+    fn design(from_hz: u32, to_hz: u32, down: usize) -> Self {
+        let from_per_lower = f64::from(from_hz) / f64::from(from_hz.min(to_hz));
+        // Multiples of a period are whole numbers of samples at both rates. Where a period is longer than the
+        // delay may be (44.1 kHz), the delay is a whole number of input samples only.
+        let limit = from_hz as usize / DELAY_LIMIT_PER_SECOND;
+        let grid = if down <= limit { down } else { 1 };
+        let wanted = (WANTED_DELAY * from_per_lower).ceil() as usize;
+        let delay = wanted.next_multiple_of(grid).min(limit / grid * grid);
+
+        // Kaiser's formula, in cycles per sample of the lower rate: a transition as wide as the passband leaves
+        // it and all the attenuation that buys; if that is not enough, a wider transition.
+        let length = 2.0 * delay as f64 / from_per_lower;
+        let attenuation = 7.95 + 14.36 * (0.5 - PASSBAND) * length;
+        let (attenuation, transition) = if attenuation >= ATTENUATION {
+            (attenuation, 0.5 - PASSBAND)
+        } else {
+            (ATTENUATION, (ATTENUATION - 7.95) / (14.36 * length))
+        };
+        Self {
+            delay,
+            cutoff: (PASSBAND + transition / 2.0) / from_per_lower,
+            beta: 0.1102 * (attenuation - 8.7),
+        }
+    }
+
+    /// The filter at `offset` input samples from its centre, not yet normalised.
+    fn impulse_response(&self, offset: f64) -> f64 {
+        let place = offset / self.delay as f64;
+        if place.abs() >= 1.0 {
+            return 0.0;
+        }
+        let angle = 2.0 * PI * self.cutoff * offset;
+        let sinc = if angle == 0.0 { 1.0 } else { angle.sin() / angle };
+        sinc * bessel_i0(self.beta * (1.0 - place * place).sqrt())
+    }
+}
+
+/// The modified Bessel function of the first kind and order 0, by its power series.
+fn bessel_i0(x: f64) -> f64 {
+    let quarter_square = x * x / 4.0;
+    let (mut sum, mut term, mut n) = (1.0, 1.0, 1.0);
+    while term > sum * 1e-12 {
+        term *= quarter_square / (n * n);
+        sum += term;
+        n += 1.0;
+    }
+    sum
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Taps come in groups of this many, so that the inner product needs no remainder: two SSE registers, one AVX.
+pub(super) const LANES: usize = 8;
+
+/// The upper end of the passband in cycles per sample of the lower rate: 0.85 of its Nyquist frequency.
+const PASSBAND: f64 = 0.85 * 0.5;
+/// Stopband attenuation where the transition has to give way, in dB: 60 are promised.
+const ATTENUATION: f64 = 62.0;
+/// The delay, in samples of the lower rate, with which about 66 dB fit between passband and Nyquist frequency.
+const WANTED_DELAY: f64 = 27.0;
+/// The delay is at most one second divided by this: 2 ms.
+const DELAY_LIMIT_PER_SECOND: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The filter's gain at `hz`, measured on the impulse response at the rate where all phases interleave.
+    fn gain(kernel: &Kernel, from_hz: u32, hz: f64) -> f64 {
+        let step = 2.0 * PI * hz / (f64::from(from_hz) * kernel.up as f64);
+        let (rotate_re, rotate_im) = (step.cos(), step.sin());
+        let (mut re, mut im) = (1.0, 0.0);
+        let (mut sum_re, mut sum_im) = (0.0, 0.0);
+        for tap in (0..kernel.taps).rev() {
+            for phase in 0..kernel.up {
+                let value = f64::from(kernel.row(phase)[tap]);
+                (sum_re, sum_im) = (sum_re + value * re, sum_im + value * im);
+                (re, im) = (re * rotate_re - im * rotate_im, re * rotate_im + im * rotate_re);
+            }
+        }
+        sum_re.hypot(sum_im) / kernel.up as f64
+    }
+
+    fn decibels(gain: f64) -> f64 {
+        20.0 * gain.log10()
+    }
+
+    fn pairs() -> impl Iterator<Item = (u32, u32)> {
+        SAMPLE_RATES
+            .into_iter()
+            .flat_map(|from| SAMPLE_RATES.into_iter().map(move |to| (from, to)))
+            .filter(|(from, to)| from != to)
+    }
+
+    #[test]
+    fn the_passband_is_flat() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            let edge = 0.85 * f64::from(from.min(to)) / 2.0;
+            for part in [0.0, 0.3, 0.6, 0.9, 0.95, 0.98, 1.0] {
+                let level = decibels(gain(kernel, from, part * edge));
+                assert!(level.abs() < 0.02, "{from} to {to}: {level:.4} dB at {:.0} Hz", part * edge);
+            }
+        }
+    }
+
+    #[test]
+    fn the_stopband_is_60_db_down() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            let lower = f64::from(from.min(to));
+            // 2 ms hold too few samples at 8 kHz: there the stopband begins at 4.35 kHz.
+            let edge = if lower == 8_000.0 { 4_350.0 } else { lower / 2.0 };
+            let end = f64::from(from) * kernel.up as f64 / 2.0;
+            let near = (0..12).map(|n| edge * (1.0 + f64::from(n) * 0.02));
+            let far = (1..6).map(|n| edge + (end - edge) * f64::from(n) / 5.0);
+            for hz in near.chain(far) {
+                let level = decibels(gain(kernel, from, hz));
+                assert!(level < -60.0, "{from} to {to}: {level:.1} dB at {hz:.0} Hz");
+            }
+        }
+    }
+
+    #[test]
+    fn the_delay_is_at_most_2_ms_and_whole_at_both_rates() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            assert!(kernel.delay * 500 <= from as usize, "{from} to {to}: {} samples", kernel.delay);
+            if from != 44_100 && to != 44_100 {
+                assert_eq!(kernel.delay % kernel.down, 0, "{from} to {to}: {} samples", kernel.delay);
+            }
+        }
+        assert_eq!(Kernel::shared(16_000, 24_000).delay, 28);
+        assert_eq!(Kernel::shared(24_000, 16_000).delay, 42);
+    }
+
+    #[test]
+    fn every_row_adds_up_to_one() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            for phase in 0..kernel.up {
+                let sum: f64 = kernel.row(phase).iter().copied().map(f64::from).sum();
+                assert!((sum - 1.0).abs() < 1e-6, "{from} to {to}, phase {phase}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_is_designed_once() {
+        assert!(std::ptr::eq(Kernel::shared(16_000, 24_000), Kernel::shared(16_000, 24_000)));
+        assert!(!std::ptr::eq(Kernel::shared(16_000, 24_000), Kernel::shared(24_000, 16_000)));
+    }
+
+    #[test]
+    #[should_panic(expected = "22050 Hz is not a supported sample rate")]
+    fn other_rates_are_a_bug_of_the_caller() {
+        Kernel::shared(22_050, 24_000);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the client says, as Realtime events (rules R4, R5, R8).
+
+use serde_json::Value;
+
+use crate::protocol::{
+    agent::FunctionCallAnswer,
+    ids::{CallId, EventId, ItemId},
+    realtime::{ClientEvent, CreateItem, CreateResponse, Item, Part, ResponseParams},
+};
+
+/// A typed turn as an item.
+pub fn user_message(event_id: EventId, id: ItemId, text: String) -> ClientEvent {
+    let part = Part { kind: Some("input_text".to_owned()), text: Some(text), ..Default::default() };
+    create_item(
+        event_id,
+        Item {
+            id: Some(id),
+            kind: Some("message".to_owned()),
+            role: Some("user".to_owned()),
+            content: Some(vec![part]),
+            ..Default::default()
+        },
+    )
+}
+
+/// The answer to a call as an item.
+pub fn function_call_output(event_id: EventId, id: ItemId, call_id: CallId, output: String) -> ClientEvent {
+    create_item(
+        event_id,
+        Item {
+            id: Some(id),
+            kind: Some("function_call_output".to_owned()),
+            call_id: Some(call_id),
+            output: Some(Value::String(output)),
+            ..Default::default()
+        },
+    )
+}
+
+fn create_item(event_id: EventId, item: Item) -> ClientEvent {
+    ClientEvent::CreateItem(Box::new(CreateItem {
+        event_id: Some(event_id),
+        item: Some(item),
+        ..Default::default()
+    }))
+}
+
+/// The request for a response, with instructions of its own if there are any.
+pub fn create_response(event_id: EventId, instructions: Option<String>) -> ClientEvent {
+    let response = instructions.map(|text| ResponseParams { instructions: Some(text), ..Default::default() });
+    ClientEvent::CreateResponse(Box::new(CreateResponse { event_id: Some(event_id), response }))
+}
+
+/// What the model is asked so that it says the greeting and nothing else.
+pub fn greeting_instructions(greeting: &str) -> String {
+    format!("Say the following text word for word, and nothing else:\n{greeting}")
+}
+
+/// The text that the model gets for a call: `content`, else `error`, else `result`; text as it is,
+/// anything else as compact JSON with the client's order of keys.
+pub fn answer_output(answer: &FunctionCallAnswer) -> String {
+    let has_content = |value: &&Value| !value.is_null() && value.as_str() != Some("");
+    if let Some(content) = answer.content.as_ref().filter(has_content) {
+        return as_text(content);
+    }
+    if let Some(error) = answer.error.as_ref().filter(|error| !error.is_null()) {
+        return serde_json::json!({ "error": error }).to_string();
+    }
+    answer.result.as_ref().filter(|result| !result.is_null()).map(as_text).unwrap_or_default()
+}
+
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
