@@ -66,7 +66,7 @@ impl Gate {
 
     /// Whether an error means our `session.update`: by its id, or, without one, because nothing else
     /// is unanswered.
-    fn is_for_update(&mut self, cause: Option<&EventId>) -> bool {
+    fn is_for_update(&self, cause: Option<&EventId>) -> bool {
         let Some(update) = self.opening.update_in_flight() else { return false };
         match cause {
             Some(cause) => cause == update,

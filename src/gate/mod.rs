@@ -384,7 +384,7 @@ impl Gate {
         EventId::from(format!("vb_{}", self.sent_events))
     }
 
-    fn next_item_id(&mut self) -> ItemId {
+    fn next_item_id(&self) -> ItemId {
         ItemId::from(format!("vbi_{}", self.sent_events))
     }
 

@@ -200,15 +200,12 @@ impl Gate {
     /// What upstream says is in force counts for more than what we asked for.
     fn note_effective_turns(&mut self, session: &Session) {
         let input = session.audio.as_ref().and_then(|audio| audio.input.as_ref());
-        match input.and_then(|input| input.turn_detection.as_ref()) {
-            Some(Some(detection)) => {
-                if let TurnTaking::Detected { create_response, interrupt_response } = &mut self.turns {
-                    *create_response = detection.create_response.unwrap_or(*create_response);
-                    *interrupt_response = detection.interrupt_response.unwrap_or(*interrupt_response);
-                }
-            }
-            // Absent says nothing, and null is what manual mode asked for.
-            Some(None) | None => (),
+        // Absent says nothing, and null is what manual mode asked for.
+        if let Some(Some(detection)) = input.and_then(|input| input.turn_detection.as_ref())
+            && let TurnTaking::Detected { create_response, interrupt_response } = &mut self.turns
+        {
+            *create_response = detection.create_response.unwrap_or(*create_response);
+            *interrupt_response = detection.interrupt_response.unwrap_or(*interrupt_response);
         }
     }
 

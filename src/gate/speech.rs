@@ -41,7 +41,7 @@ impl Speech {
     }
 
     /// What passed from the end of the user's turn, seconds.
-    pub(super) fn latencies(&mut self, first_text: Option<Instant>, now: Instant) -> StartedSpeaking {
+    pub(super) fn latencies(&self, first_text: Option<Instant>, now: Instant) -> StartedSpeaking {
         let from = self.turn_ended.unwrap_or(now);
         let text = first_text.unwrap_or(now).clamp(from, now);
         StartedSpeaking {
