@@ -1,2 +1,10 @@
 //! The `voxbridge` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use voxbridge::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -144,9 +144,18 @@ pub enum Eagerness {
     Auto,
 }
 
+impl BackendKind {
+    /// The word for it in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiRealtime => "openai-realtime",
+        }
+    }
+}
+
 impl Eagerness {
     /// The word for it, in the configuration and in the Realtime API alike.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",

@@ -265,7 +265,8 @@ fn sorted(value: &Value) -> Option<Value> {
     })
 }
 
-pub(super) const KINDS: [(&str, BackendKind); 1] = [("openai-realtime", BackendKind::OpenaiRealtime)];
+pub(super) const KINDS: [(&str, BackendKind); 1] =
+    [(BackendKind::OpenaiRealtime.name(), BackendKind::OpenaiRealtime)];
 pub(super) const AUTH_HEADERS: [(&str, AuthHeader); 2] =
     [("bearer", AuthHeader::Bearer), ("api-key", AuthHeader::ApiKey)];
 pub(super) const DIALECTS: [(&str, Dialect); 3] =
@@ -273,10 +274,10 @@ pub(super) const DIALECTS: [(&str, Dialect); 3] =
 pub(super) const GREETING_MODES: [(&str, GreetingMode); 2] =
     [("text", GreetingMode::Text), ("speak", GreetingMode::Speak)];
 pub(super) const EAGERNESS: [(&str, Eagerness); 4] = [
-    ("low", Eagerness::Low),
-    ("medium", Eagerness::Medium),
-    ("high", Eagerness::High),
-    ("auto", Eagerness::Auto),
+    (Eagerness::Low.name(), Eagerness::Low),
+    (Eagerness::Medium.name(), Eagerness::Medium),
+    (Eagerness::High.name(), Eagerness::High),
+    (Eagerness::Auto.name(), Eagerness::Auto),
 ];
 /// Headers that the upgrade itself sets.
 const HANDSHAKE: [&str; 5] = ["host", "connection", "upgrade", "content-length", "transfer-encoding"];

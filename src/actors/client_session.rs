@@ -1,0 +1,279 @@
+//! The client's leg: its WebSocket, as an actix-web-actors actor. Knows nothing of upstream.
+//!
+//! Such an actor is the body of its HTTP response and is not polled while the client reads nothing, so
+//! nothing that must happen then lives here: no timer, no decision. For the same reason a duplicate of the
+//! socket exists, through which the gate can hang up.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::{Shutdown as Direction, TcpStream},
+    os::fd::AsFd,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, Waker},
+};
+
+use actix::{Actor, ActorContext, Addr, Handler, Recipient, StreamHandler};
+use actix_http::ws::{Codec, Item};
+use actix_web::{Error, HttpRequest, HttpResponse, error::PayloadError, web};
+use actix_web_actors::ws::{
+    CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
+};
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::{
+    FrameGuard, MAILBOX, Trace,
+    fragments::{Fragments, Joined},
+    messages::{FromLeg, ToClient},
+};
+use crate::{
+    gate::{Input, Leg, LegEnd, sendable},
+    protocol::agent::ClientMessage,
+};
+
+/// The words of an offered subprotocol that are answered; what stands behind them is a secret.
+const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
+
+/// A duplicate of a client's socket.
+#[derive(Clone)]
+pub struct ClientSocket(Arc<TcpStream>);
+
+impl ClientSocket {
+    /// Duplicates the socket of a connection that was just accepted, which also sends small frames at
+    /// once from now on.
+    pub fn duplicate(socket: &(impl AsFd + ?Sized)) -> std::io::Result<Self> {
+        let socket = TcpStream::from(socket.as_fd().try_clone_to_owned()?);
+        socket.set_nodelay(true)?;
+        Ok(Self(Arc::new(socket)))
+    }
+
+    /// Ends the connection, whatever state its peer is in.
+    pub(super) fn hang_up(&self) {
+        // The peer may have been quicker; then there is nothing left to end.
+        let _ = self.0.shutdown(Direction::Both);
+    }
+}
+
+/// Turns the reading of a client off and on.
+#[derive(Default)]
+pub(super) struct ReadSwitch {
+    paused: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl ReadSwitch {
+    pub(super) fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    pub(super) fn resume(&self) {
+        self.paused.set(false);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The request's body as the WebSocket codec may see it: frames within the limit, and nothing while
+/// reading is off. A broken connection is simply its end. Behind a header over the limit everything is
+/// read and thrown away, so that the peer can get rid of it and read why.
+struct GuardedPayload {
+    payload: web::Payload,
+    guard: FrameGuard,
+    reading: Rc<ReadSwitch>,
+    too_large: Rc<Cell<bool>>,
+}
+
+impl Stream for GuardedPayload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if self.reading.paused.get() {
+                self.reading.waker.replace(Some(task.waker().clone()));
+                return Poll::Pending;
+            }
+            let chunk = match Pin::new(&mut self.payload).poll_next(task) {
+                Poll::Ready(Some(Ok(chunk))) => chunk,
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            };
+            if self.too_large.get() {
+                continue;
+            }
+            match self.guard.follow(&chunk) {
+                Ok(()) => return Poll::Ready(Some(Ok(chunk))),
+                Err(_) => {
+                    self.too_large.set(true);
+                    return Poll::Ready(Some(Err(PayloadError::Overflow)));
+                }
+            }
+        }
+    }
+}
+
+/// The actor.
+pub(super) struct ClientSession {
+    gate: Recipient<FromLeg>,
+    reading: Rc<ReadSwitch>,
+    too_large: Rc<Cell<bool>>,
+    limit: usize,
+    trace: Trace,
+    fragments: Fragments,
+    /// The gate has been told how this leg ended; what still comes is not looked at.
+    ended: bool,
+    close_sent: bool,
+}
+
+impl ClientSession {
+    pub(super) fn new(gate: Recipient<FromLeg>, reading: Rc<ReadSwitch>, limit: usize, trace: Trace) -> Self {
+        Self {
+            gate,
+            reading,
+            too_large: Rc::default(),
+            limit,
+            trace,
+            fragments: Fragments::new(limit),
+            ended: false,
+            close_sent: false,
+        }
+    }
+
+    /// Answers the upgrade; the actor runs as the answer's body.
+    pub(super) fn answer(
+        self,
+        request: &HttpRequest,
+        payload: web::Payload,
+    ) -> Result<(Addr<Self>, HttpResponse), Error> {
+        let payload = GuardedPayload {
+            payload,
+            guard: FrameGuard::new(self.limit),
+            reading: Rc::clone(&self.reading),
+            too_large: Rc::clone(&self.too_large),
+        };
+        let codec = Codec::new().max_size(self.limit);
+        WsResponseBuilder::new(self, request, payload).protocols(&SUBPROTOCOLS).codec(codec).start_with_addr()
+    }
+
+    fn tell(&mut self, input: Input, context: &mut WebsocketContext<Self>) {
+        if let Err(error) = self.gate.try_send(FromLeg(input)) {
+            // The gate is gone, or a mailbox that cannot be full is full: nobody is left to decide.
+            if !self.ended {
+                log::error!("{} dir=client the gate takes no input: {error}", self.trace);
+                self.ended = true;
+            }
+            self.close(1011, String::new(), context);
+            context.stop();
+        }
+    }
+
+    fn end(&mut self, end: LegEnd, context: &mut WebsocketContext<Self>) {
+        if !self.ended {
+            self.ended = true;
+            self.tell(Input::ClientClosed(end), context);
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: String, context: &mut WebsocketContext<Self>) {
+        if !self.close_sent {
+            self.close_sent = true;
+            let description = (!reason.is_empty()).then_some(reason);
+            context.close(Some(CloseReason { code: CloseCode::from(code), description }));
+        }
+    }
+
+    fn text(&mut self, text: &str, context: &mut WebsocketContext<Self>) {
+        let trace = &self.trace;
+        let decoded =
+            ClientMessage::decode(text, |path| log::info!("{trace} dir=client unknown member {path}"));
+        let input = match decoded {
+            Ok(message) => Input::Client(message),
+            Err(error) => Input::ClientMalformed(error),
+        };
+        self.tell(input, context);
+    }
+
+    fn fragment(&mut self, item: Item, context: &mut WebsocketContext<Self>) {
+        match self.fragments.join(item) {
+            Joined::NotYet => (),
+            Joined::Binary(audio) => self.tell(Input::ClientAudio(audio), context),
+            Joined::Text(text) => match str::from_utf8(&text) {
+                Ok(text) => self.text(text, context),
+                Err(error) => self.end(LegEnd::ProtocolError(error.to_string()), context),
+            },
+            Joined::TooLarge => self.end(LegEnd::TooLarge { limit: self.limit }, context),
+        }
+    }
+
+    fn delivered(&mut self, weight: usize, context: &mut WebsocketContext<Self>) {
+        self.tell(Input::Delivered { leg: Leg::Client, bytes: weight }, context);
+    }
+}
+
+impl Actor for ClientSession {
+    type Context = WebsocketContext<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+        self.tell(Input::ClientConnected, context);
+    }
+
+    fn stopped(&mut self, context: &mut Self::Context) {
+        self.end(LegEnd::Vanished, context);
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
+        if self.ended && !matches!(message, Ok(Message::Close(_))) {
+            return;
+        }
+        match message {
+            Ok(Message::Text(text)) => self.text(&text, context),
+            Ok(Message::Binary(audio)) => self.tell(Input::ClientAudio(audio), context),
+            Ok(Message::Continuation(item)) => self.fragment(item, context),
+            Ok(Message::Ping(payload)) => {
+                context.pong(&payload);
+                self.tell(Input::ClientAlive, context);
+            }
+            Ok(Message::Pong(_)) => self.tell(Input::ClientAlive, context),
+            Ok(Message::Nop) => (),
+            Ok(Message::Close(reason)) => {
+                let (code, reason) = match reason {
+                    Some(reason) => (Some(u16::from(reason.code)), reason.description.unwrap_or_default()),
+                    None => (None, String::new()),
+                };
+                self.close(code.filter(|code| sendable(*code)).unwrap_or(1000), String::new(), context);
+                self.end(LegEnd::Closed { code, reason }, context);
+                context.stop();
+            }
+            Err(_) if self.too_large.get() => self.end(LegEnd::TooLarge { limit: self.limit }, context),
+            Err(error) => self.end(LegEnd::ProtocolError(error.to_string()), context),
+        }
+    }
+
+    fn finished(&mut self, context: &mut Self::Context) {
+        self.end(LegEnd::Vanished, context);
+        context.stop();
+    }
+}
+
+impl Handler<ToClient> for ClientSession {
+    type Result = ();
+
+    fn handle(&mut self, message: ToClient, context: &mut Self::Context) {
+        match message {
+            ToClient::Message { message, weight } => {
+                context.text(message.encode());
+                self.delivered(weight, context);
+            }
+            ToClient::Audio { audio, weight } => {
+                context.binary(audio);
+                self.delivered(weight, context);
+            }
+            ToClient::Close { code, reason } => self.close(code, reason, context),
+        }
+    }
+}

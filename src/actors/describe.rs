@@ -1,0 +1,99 @@
+//! Inputs and effects in the words of the log: what kind, how large, which rule. What was said is content
+//! and stands in a line only if the configuration asks for it.
+
+use std::fmt::Write;
+
+use crate::{
+    gate::{ClientFrame, Effect, Input, Leg, UpstreamFrame},
+    protocol::{agent::ClientMessage, realtime::ServerEvent},
+};
+
+/// Audio and what only counts it is of no interest above trace.
+pub(super) fn log_level(input: &Input) -> log::Level {
+    match input {
+        Input::ClientAudio(_)
+        | Input::ClientAlive
+        | Input::Delivered { .. }
+        | Input::Timeout
+        | Input::Upstream(ServerEvent::OutputAudioDelta(_)) => log::Level::Trace,
+        _ => log::Level::Debug,
+    }
+}
+
+/// An input as `dir=… type=…`.
+pub(super) fn describe_input(input: &Input, content: bool) -> String {
+    match input {
+        Input::ClientConnected => "dir=client type=(connected)".to_owned(),
+        Input::ClientAlive => "dir=client type=(alive)".to_owned(),
+        Input::Client(message) if content => {
+            format!("dir=client type={} content={}", message.kind(), message.encode())
+        }
+        Input::Client(ClientMessage::Unknown(unknown)) => format!("dir=client type={:?}", unknown.kind),
+        Input::Client(message) => format!("dir=client type={}", message.kind()),
+        Input::ClientAudio(audio) => format!("dir=client type=(audio) bytes={}", audio.len()),
+        Input::ClientMalformed(error) => format!("dir=client type=(malformed) {error}"),
+        Input::ClientClosed(end) => format!("dir=client type=(closed) {end:?}"),
+        Input::UpstreamOpened => "dir=upstream type=(opened)".to_owned(),
+        Input::UpstreamRefused(error) => format!("dir=upstream type=(refused) {error}"),
+        Input::Upstream(ServerEvent::OutputAudioDelta(delta)) => {
+            format!("dir=upstream type=response.output_audio.delta bytes={}", delta.delta.len())
+        }
+        Input::Upstream(event) if content => {
+            format!("dir=upstream type={} content={}", event.kind(), event.encode())
+        }
+        Input::Upstream(ServerEvent::Error(error)) => {
+            let code = error.error.as_ref().and_then(|error| error.code.as_deref());
+            format!("dir=upstream type=error code={}", code.unwrap_or("-"))
+        }
+        Input::Upstream(event) => format!("dir=upstream type={}", event.kind()),
+        Input::UpstreamMalformed(_) => "dir=upstream type=(malformed)".to_owned(),
+        Input::UpstreamClosed { end, .. } => format!("dir=upstream type=(closed) {end:?}"),
+        Input::Delivered { leg, bytes } => format!("dir={} type=(delivered) bytes={bytes}", leg_name(*leg)),
+        Input::Timeout => "type=(timeout)".to_owned(),
+        Input::Shutdown => "type=(shutdown)".to_owned(),
+    }
+}
+
+/// Adds an effect to a line.
+pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String) {
+    let written = match effect {
+        Effect::OpenUpstream => write!(line, " dial"),
+        Effect::UseAudio(plan) => write!(
+            line,
+            " audio=[in {} -> {}, out {} -> {}]",
+            plan.client_input, plan.upstream_input, plan.upstream_output, plan.client_output
+        ),
+        Effect::ToClient(ClientFrame::Message(message)) if content => {
+            write!(line, " >client={}", message.encode())
+        }
+        Effect::ToClient(ClientFrame::Message(message)) => write!(line, " >client={}", message.kind()),
+        Effect::ToClient(ClientFrame::Audio(audio)) => write!(line, " >client=(audio {})", audio.len()),
+        Effect::ToUpstream(UpstreamFrame::Event(event)) if content => {
+            write!(line, " >upstream={}", event.encode())
+        }
+        Effect::ToUpstream(UpstreamFrame::Event(event)) => write!(line, " >upstream={}", event.kind()),
+        Effect::ToUpstream(UpstreamFrame::Audio { audio, .. }) => {
+            write!(line, " >upstream=(audio {})", audio.len())
+        }
+        Effect::ToUpstream(UpstreamFrame::Silence { length, .. }) => {
+            write!(line, " >upstream=(silence {} ms)", length.as_millis())
+        }
+        Effect::ToUpstream(UpstreamFrame::Raw(json)) => write!(line, " >upstream=(raw {})", json.len()),
+        Effect::Pause(leg) => write!(line, " pause={}", leg_name(*leg)),
+        Effect::Resume(leg) => write!(line, " resume={}", leg_name(*leg)),
+        Effect::Held(rule) => write!(line, " held={rule}"),
+        Effect::Ignored(rule) => write!(line, " ignored={rule}"),
+        Effect::RanOut(rule) => write!(line, " ran_out={rule}"),
+        Effect::Close { leg, code, .. } => write!(line, " close={}:{code}", leg_name(*leg)),
+        Effect::HangUp(leg) => write!(line, " hang_up={}", leg_name(*leg)),
+        Effect::Finished => write!(line, " finished"),
+    };
+    written.expect("writing to a string does not fail");
+}
+
+fn leg_name(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Client => "client",
+        Leg::Upstream => "upstream",
+    }
+}

@@ -1,0 +1,121 @@
+//! Judges WebSocket frame headers before any codec buffers the frame: the codecs of actix check a length
+//! only when the whole frame is in memory. Knows the header's layout (RFC 6455, 5.2) and nothing else.
+
+/// Follows a byte stream from frame header to frame header.
+#[derive(Debug)]
+pub struct FrameGuard {
+    limit: u64,
+    /// The header that is being collected; 14 bytes is the longest.
+    header: [u8; 14],
+    collected: usize,
+    /// Payload bytes of the current frame that are still to come.
+    payload: u64,
+}
+
+/// A header announced a frame larger than the limit.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    /// How many bytes of the chunk stand before that header.
+    pub good: usize,
+}
+
+impl FrameGuard {
+    /// A guard at the beginning of a stream; `limit` in bytes of payload.
+    pub fn new(limit: usize) -> Self {
+        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0 }
+    }
+
+    /// Follows the next chunk of the stream.
+    pub fn follow(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
+        let mut at = 0;
+        while at < chunk.len() {
+            if self.payload > 0 {
+                let skip = self.payload.min((chunk.len() - at) as u64);
+                self.payload -= skip;
+                at += skip as usize;
+                continue;
+            }
+            self.header[self.collected] = chunk[at];
+            self.collected += 1;
+            at += 1;
+            let Some(length) = self.announced() else { continue };
+            if length > self.limit {
+                return Err(TooLarge { good: at.saturating_sub(self.collected) });
+            }
+            self.payload = length;
+            self.collected = 0;
+        }
+        Ok(())
+    }
+
+    /// The payload length, once the header is whole.
+    fn announced(&self) -> Option<u64> {
+        let second = *self.header[..self.collected].get(1)?;
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        let extended = match second & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        if self.collected < 2 + extended + mask {
+            return None;
+        }
+        if extended == 0 {
+            return Some(u64::from(second & 0x7f));
+        }
+        let bytes = &self.header[2..2 + extended];
+        Some(bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(length: u64, masked: bool) -> Vec<u8> {
+        let mask_bit = if masked { 0x80 } else { 0 };
+        let mut bytes = vec![0x82];
+        match length {
+            0..=125 => bytes.push(mask_bit | length as u8),
+            126..=0xffff => {
+                bytes.push(mask_bit | 126);
+                bytes.extend((length as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(mask_bit | 127);
+                bytes.extend(length.to_be_bytes());
+            }
+        }
+        bytes.extend(vec![7; if masked { 4 } else { 0 }]);
+        bytes
+    }
+
+    #[test]
+    fn frames_up_to_the_limit_pass_in_any_pieces() {
+        for masked in [true, false] {
+            let mut stream = Vec::new();
+            for length in [0, 1, 125, 126, 1_000, 65_535, 65_536, 70_000] {
+                stream.extend(frame(length, masked));
+                stream.extend(vec![0xff; length as usize]);
+            }
+            for piece in [1, 2, 3, 7, 1_000, stream.len()] {
+                let mut guard = FrameGuard::new(70_000);
+                assert!(stream.chunks(piece).all(|chunk| guard.follow(chunk).is_ok()), "pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_over_the_limit_is_found_before_its_payload() {
+        let mut chunk = frame(3, true);
+        chunk.extend([1, 2, 3]);
+        let good = chunk.len();
+        chunk.extend(frame(1 << 30, true));
+        assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(TooLarge { good }));
+        let mut guard = FrameGuard::new(1_000);
+        let (last, before) = chunk.split_last().expect("the chunk is not empty");
+        assert_eq!(guard.follow(before), Ok(()));
+        assert_eq!(guard.follow(&[*last]), Err(TooLarge { good: 0 }));
+        assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! The actors of a connection: thin shells that turn the outside world into an `Input`, and an `Effect`
+//! into the outside world. [`spawn_connection`] wires one connection.
+//!
+//! All three run on the worker thread that accepted the client, so messages arrive in the order in which
+//! they were sent. Nobody waits for anybody: a leg's queue is counted in bytes by the gate, which hands a
+//! leg no more than a window at a time.
+
+mod audio;
+mod client_session;
+mod describe;
+mod dial;
+mod fragments;
+mod frame_guard;
+mod messages;
+mod ordering_gate;
+mod trace;
+mod upstream_session;
+mod upstream_socket;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::{Actor, AsyncContext, Context};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+
+pub use client_session::ClientSocket;
+pub use dial::{Dialer, websocket_client};
+pub use frame_guard::FrameGuard;
+pub use messages::Shutdown;
+pub use ordering_gate::OrderingGate;
+pub use trace::Trace;
+
+use crate::{
+    config::Backend,
+    gate::{Gate, Limits},
+};
+use client_session::{ClientSession, ReadSwitch};
+use ordering_gate::GateParts;
+use upstream_session::UpstreamSession;
+
+/// How many messages a mailbox takes before a data message is refused. The window and the frames of one
+/// read are far below it, so that a full mailbox is a bug.
+const MAILBOX: usize = 1_024;
+
+/// What a worker needs to serve the connections of one backend.
+pub struct BackendRuntime {
+    /// The backend as configured.
+    pub backend: Arc<Backend>,
+    /// Dials it.
+    pub dialer: Rc<Dialer>,
+    /// Bounds of each connection.
+    pub limits: Limits,
+    /// The largest message taken from a client, bytes.
+    pub max_client_message: usize,
+    /// The largest message taken from upstream, bytes.
+    pub max_upstream_message: usize,
+    /// Whether log lines may hold what is said.
+    pub log_content: bool,
+}
+
+/// A connection that has been set up: the answer to the upgrade, and a way to reach its gate.
+pub struct Connection {
+    /// The answer, whose body is the client's WebSocket.
+    pub response: HttpResponse,
+    /// The gate.
+    pub gate: actix::Addr<OrderingGate>,
+}
+
+/// Answers the upgrade `request` and starts the three actors of its connection.
+pub fn spawn_connection<G: 'static>(
+    runtime: &BackendRuntime,
+    request: &HttpRequest,
+    payload: web::Payload,
+    trace: Trace,
+    on_end: G,
+) -> Result<Connection, Error> {
+    let mut context = Context::<OrderingGate>::new();
+    context.set_mailbox_capacity(MAILBOX);
+    let gate = context.address();
+
+    let reading = Rc::new(ReadSwitch::default());
+    let client = ClientSession::new(
+        gate.clone().recipient(),
+        Rc::clone(&reading),
+        runtime.max_client_message,
+        trace.clone(),
+    );
+    let (client, response) = client.answer(request, payload)?;
+
+    let upstream = UpstreamSession::new(
+        gate.clone().recipient(),
+        Rc::clone(&runtime.dialer),
+        runtime.max_upstream_message,
+        trace.clone(),
+    );
+    let request_id = trace.connection().to_owned();
+    context.run(OrderingGate::new(
+        Gate::new(Arc::clone(&runtime.backend), runtime.limits.clone(), request_id),
+        GateParts {
+            client: client.recipient(),
+            reading,
+            socket: request.conn_data::<ClientSocket>().cloned(),
+            upstream: upstream.start().recipient(),
+            trace,
+            log_content: runtime.log_content,
+            on_end: Box::new(on_end),
+        },
+    ));
+    Ok(Connection { response, gate })
+}

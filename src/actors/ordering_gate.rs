@@ -1,0 +1,261 @@
+//! The shell around the pure gate: takes a message as an `Input`, reads the clock once, carries out the
+//! effects in order, and keeps one timer.
+
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle};
+
+use super::{
+    ClientSocket, Shutdown, Trace,
+    audio::AudioPath,
+    client_session::ReadSwitch,
+    describe::{describe_effect, describe_input, log_level},
+    messages::{FromLeg, ToClient, ToUpstream},
+};
+use crate::gate::{ClientFrame, Effect, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame};
+
+/// The actor.
+pub struct OrderingGate {
+    gate: Gate,
+    parts: GateParts,
+    audio: AudioPath,
+    timer: Option<(Instant, SpawnHandle)>,
+    opened: Instant,
+    steps: u64,
+}
+
+/// What the gate acts through.
+pub(super) struct GateParts {
+    pub(super) client: Recipient<ToClient>,
+    pub(super) reading: Rc<ReadSwitch>,
+    pub(super) socket: Option<ClientSocket>,
+    pub(super) upstream: Recipient<ToUpstream>,
+    pub(super) trace: Trace,
+    pub(super) log_content: bool,
+    /// Dropped when the connection has ended.
+    pub(super) on_end: Box<dyn std::any::Any>,
+}
+
+/// The timer of [`Gate::deadline`].
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Due;
+
+impl OrderingGate {
+    pub(super) fn new(gate: Gate, parts: GateParts) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let opened = Instant::now();
+        Self { gate, parts, audio: AudioPath::default(), timer: None, opened, steps: 0 }
+    }
+
+    fn step(&mut self, input: Input, context: &mut Context<Self>) {
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+            let now = Instant::now();
+            let before = self.gate.phase();
+            let level = log_level(&input);
+            let line = log::log_enabled!(level).then(|| describe_input(&input, self.parts.log_content));
+            let effects = self.gate.handle(input, now);
+            if let Some(line) = line {
+                self.log_step(level, before, &line, &effects);
+            }
+            self.log_life(before, &effects, now);
+            let mut skipped = 0;
+            for effect in effects {
+                skipped += self.carry_out(effect, context);
+            }
+            // A frame that came to nothing is delivered as soon as it is made.
+            if skipped > 0 {
+                next = Some(Input::Delivered { leg: Leg::Upstream, bytes: skipped });
+            }
+        }
+        self.arm(context);
+    }
+
+    /// Does what the gate says. Returns the weight of a frame for upstream that came to nothing.
+    fn carry_out(&mut self, effect: Effect, context: &mut Context<Self>) -> usize {
+        match effect {
+            Effect::OpenUpstream => self.to_upstream(ToUpstream::Open, context),
+            Effect::UseAudio(plan) => self.audio = AudioPath::new(plan),
+            Effect::ToClient(frame) => self.client_frame(frame, context),
+            Effect::ToUpstream(frame) => return self.upstream_frame(frame, context),
+            Effect::Pause(Leg::Client) => self.parts.reading.pause(),
+            Effect::Resume(Leg::Client) => self.parts.reading.resume(),
+            Effect::Pause(Leg::Upstream) => self.to_upstream(ToUpstream::Pause, context),
+            Effect::Resume(Leg::Upstream) => self.to_upstream(ToUpstream::Resume, context),
+            Effect::Held(_) | Effect::Ignored(_) => (),
+            Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
+            Effect::Close { leg: Leg::Client, code, reason } => {
+                self.to_client(ToClient::Close { code, reason }, context);
+            }
+            Effect::Close { leg: Leg::Upstream, code, reason } => {
+                self.to_upstream(ToUpstream::Close { code, reason }, context);
+            }
+            Effect::HangUp(Leg::Client) => {
+                if let Some(socket) = &self.parts.socket {
+                    socket.hang_up();
+                }
+            }
+            Effect::HangUp(Leg::Upstream) => self.to_upstream(ToUpstream::HangUp, context),
+            Effect::Finished => context.stop(),
+        }
+        0
+    }
+
+    fn client_frame(&mut self, frame: ClientFrame, context: &mut Context<Self>) {
+        let weight = frame.weight();
+        match frame {
+            ClientFrame::Message(message) => self.to_client(ToClient::Message { message, weight }, context),
+            ClientFrame::Audio(audio) => {
+                let mut frames = self.audio.down(audio).peekable();
+                let mut none = true;
+                while let Some(audio) = frames.next() {
+                    none = false;
+                    // The weight is delivered with the last piece.
+                    let weight = if frames.peek().is_some() { 0 } else { weight };
+                    if let Err(error) = self.parts.client.try_send(ToClient::Audio { audio, weight }) {
+                        return self.lost(Leg::Client, &error.to_string(), context);
+                    }
+                }
+                if none {
+                    context.notify(FromLeg(Input::Delivered { leg: Leg::Client, bytes: weight }));
+                }
+            }
+        }
+    }
+
+    fn upstream_frame(&mut self, frame: UpstreamFrame, context: &mut Context<Self>) -> usize {
+        let weight = frame.weight();
+        let message = match frame {
+            UpstreamFrame::Event(event) => ToUpstream::Event { event, weight },
+            UpstreamFrame::Raw(json) => ToUpstream::Raw { json, weight },
+            UpstreamFrame::Audio { event_id, audio } => {
+                let audio = self.audio.up(audio);
+                if audio.is_empty() {
+                    return weight;
+                }
+                ToUpstream::Append { event_id, audio, weight }
+            }
+            UpstreamFrame::Silence { event_id, length } => {
+                ToUpstream::Append { event_id, audio: self.audio.silence(length), weight }
+            }
+        };
+        self.to_upstream(message, context);
+        0
+    }
+
+    fn to_client(&self, message: ToClient, context: &mut Context<Self>) {
+        if let Err(error) = self.parts.client.try_send(message) {
+            self.lost(Leg::Client, &error.to_string(), context);
+        }
+    }
+
+    fn to_upstream(&self, message: ToUpstream, context: &mut Context<Self>) {
+        if let Err(error) = self.parts.upstream.try_send(message) {
+            self.lost(Leg::Upstream, &error.to_string(), context);
+        }
+    }
+
+    /// A leg takes no message: it is gone, and says so itself, or its mailbox is full, which the window
+    /// rules out.
+    fn lost(&self, leg: Leg, error: &str, context: &mut Context<Self>) {
+        log::debug!("{} {leg:?} takes no message: {error}", self.parts.trace);
+        let end = LegEnd::Vanished;
+        context.notify(FromLeg(match leg {
+            Leg::Client => Input::ClientClosed(end),
+            Leg::Upstream => Input::UpstreamClosed { end, unix_s: 0 },
+        }));
+    }
+
+    /// Keeps one timer at the gate's deadline. One that is early finds nothing to do and is set again.
+    fn arm(&mut self, context: &mut Context<Self>) {
+        let Some(deadline) = self.gate.deadline() else { return };
+        if self.timer.as_ref().is_some_and(|(at, _)| *at <= deadline) {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            context.cancel_future(handle);
+        }
+        #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let wait = deadline.saturating_duration_since(Instant::now());
+        // The timer counts in whole milliseconds and must not come before its time.
+        let handle = context.notify_later(Due, wait + Duration::from_millis(1));
+        self.timer = Some((deadline, handle));
+    }
+
+    fn log_step(&mut self, level: log::Level, before: Phase, input: &str, effects: &[Effect]) {
+        self.steps += 1;
+        let mut line = String::new();
+        for effect in effects {
+            describe_effect(effect, self.parts.log_content, &mut line);
+        }
+        let after = self.gate.phase();
+        log::log!(
+            level,
+            "{} step={} phase={before:?}->{after:?} {input}{line}",
+            self.parts.trace,
+            self.steps
+        );
+    }
+
+    fn log_life(&self, before: Phase, effects: &[Effect], now: Instant) {
+        let after = self.gate.phase();
+        if before != after && after == Phase::Active {
+            let took = now.duration_since(self.opened).as_millis();
+            log::info!("{} session active after {took} ms", self.parts.trace);
+        }
+        if effects.contains(&Effect::Finished)
+            && let Some(reason) = self.gate.close_reason()
+        {
+            let level = match reason.ending().severity {
+                Severity::Expected => log::Level::Info,
+                Severity::Trouble => log::Level::Warn,
+            };
+            let lived = now.duration_since(self.opened).as_secs_f64();
+            let cause = reason.name();
+            log::log!(
+                level,
+                "{} session ended cause={cause} duration_s={lived:.3} ({reason:?})",
+                self.parts.trace
+            );
+        }
+    }
+}
+
+impl Actor for OrderingGate {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        log::trace!("{} gate gone after {} steps", self.parts.trace, self.steps);
+        self.parts.on_end = Box::new(());
+    }
+}
+
+impl Handler<FromLeg> for OrderingGate {
+    type Result = ();
+
+    fn handle(&mut self, FromLeg(input): FromLeg, context: &mut Self::Context) {
+        self.step(input, context);
+    }
+}
+
+impl Handler<Due> for OrderingGate {
+    type Result = ();
+
+    fn handle(&mut self, _: Due, context: &mut Self::Context) {
+        self.timer = None;
+        self.step(Input::Timeout, context);
+    }
+}
+
+impl Handler<Shutdown> for OrderingGate {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, context: &mut Self::Context) {
+        self.step(Input::Shutdown, context);
+    }
+}

@@ -1,0 +1,32 @@
+//! The fields that every log line of a connection begins with.
+
+use std::{fmt, rc::Rc};
+
+/// Who a log line is about. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Trace(Rc<Fields>);
+
+struct Fields {
+    connection: String,
+    trace: Option<String>,
+    backend: String,
+}
+
+impl Trace {
+    /// `connection` names the connection, `trace` is the client's own name for it, if it gave one.
+    pub fn new(connection: String, trace: Option<String>, backend: String) -> Self {
+        Self(Rc::new(Fields { connection, trace, backend }))
+    }
+
+    /// The connection's name.
+    pub fn connection(&self) -> &str {
+        &self.0.connection
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fields { connection, trace, backend } = &*self.0;
+        write!(f, "conn={connection} trace={} backend={backend}", trace.as_deref().unwrap_or("-"))
+    }
+}

@@ -1,0 +1,296 @@
+//! The upstream's leg: dials, reads, writes. Knows nothing of the client.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context as TaskContext, Poll},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture,
+    fut::ActorFuture,
+};
+use actix_http::ws::{Frame, OpCode};
+use bytes::Bytes;
+
+use super::{
+    Dialer, MAILBOX, Trace,
+    dial::Upgraded,
+    fragments::{Fragments, Joined},
+    messages::{FromLeg, ToUpstream},
+    upstream_socket::{ReadError, UpstreamSocket},
+};
+use crate::{
+    gate::{Input, Leg, LegEnd, UpstreamError, sendable},
+    protocol::{
+        DecodeError,
+        realtime::{Append, ServerEvent},
+    },
+};
+
+/// Frames that are taken in one go before the other actors of the thread have their turn.
+const FRAMES_PER_TURN: usize = 16;
+
+pub(super) struct UpstreamSession {
+    gate: Recipient<FromLeg>,
+    dialer: Rc<Dialer>,
+    limit: usize,
+    trace: Trace,
+    socket: Option<UpstreamSocket>,
+    fragments: Fragments,
+    /// Where an append is put together.
+    scratch: Vec<u8>,
+    paused: bool,
+    close_sent: bool,
+    /// The gate has been told how this leg ended.
+    ended: bool,
+    /// Nothing more is read; what is queued still goes out, then the actor stops.
+    leaving: bool,
+}
+
+impl UpstreamSession {
+    pub(super) fn new(gate: Recipient<FromLeg>, dialer: Rc<Dialer>, limit: usize, trace: Trace) -> Self {
+        Self {
+            gate,
+            dialer,
+            limit,
+            trace,
+            socket: None,
+            fragments: Fragments::new(limit),
+            scratch: Vec::new(),
+            paused: false,
+            close_sent: false,
+            ended: false,
+            leaving: false,
+        }
+    }
+
+    fn tell(&mut self, input: Input, context: &mut Context<Self>) {
+        if let Err(error) = self.gate.try_send(FromLeg(input)) {
+            if !self.ended {
+                log::error!("{} dir=upstream the gate takes no input: {error}", self.trace);
+                self.ended = true;
+            }
+            context.stop();
+        }
+    }
+
+    fn end(&mut self, end: LegEnd, context: &mut Context<Self>) {
+        if !self.ended {
+            self.ended = true;
+            let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            self.tell(Input::UpstreamClosed { end, unix_s }, context);
+        }
+    }
+
+    fn dialled(&mut self, dialled: Result<Upgraded, UpstreamError>, context: &mut Context<Self>) {
+        let upgraded = match dialled {
+            Ok(upgraded) => upgraded,
+            Err(error) => {
+                self.ended = true;
+                self.tell(Input::UpstreamRefused(error), context);
+                return context.stop();
+            }
+        };
+        match UpstreamSocket::new(upgraded, self.limit) {
+            Ok(socket) => self.socket = Some(socket),
+            Err(error) => return self.read_failed(error, context),
+        }
+        self.tell(Input::UpstreamOpened, context);
+        context.spawn(ReadPump);
+        context.spawn(WritePump);
+    }
+
+    fn frame(&mut self, frame: Frame, context: &mut Context<Self>) {
+        match frame {
+            Frame::Text(text) => self.text(&text, context),
+            Frame::Binary(audio) => self.binary(&audio, context),
+            Frame::Continuation(item) => match self.fragments.join(item) {
+                Joined::NotYet => (),
+                Joined::Text(text) => self.text(&text, context),
+                Joined::Binary(audio) => self.binary(&audio, context),
+                Joined::TooLarge => self.read_failed(ReadError::TooLarge, context),
+            },
+            Frame::Ping(payload) => self.queue(OpCode::Pong, &payload, 0),
+            Frame::Pong(_) => (),
+            Frame::Close(reason) => {
+                let (code, reason) = match reason {
+                    Some(reason) => (Some(u16::from(reason.code)), reason.description.unwrap_or_default()),
+                    None => (None, String::new()),
+                };
+                self.close(code.filter(|code| sendable(*code)).unwrap_or(1000), "");
+                self.leaving = true;
+                self.end(LegEnd::Closed { code, reason }, context);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &[u8], context: &mut Context<Self>) {
+        let decoded = str::from_utf8(text)
+            .map_err(|error| DecodeError::NotJson { reason: error.to_string() })
+            .and_then(ServerEvent::decode);
+        let input = match decoded {
+            Ok(decoded) => {
+                if let Some(damage) = decoded.damage {
+                    log::warn!("{} dir=upstream only the type is used: {damage}", self.trace);
+                }
+                if let ServerEvent::Unknown(unknown) = &decoded.event {
+                    log::warn!("{} dir=upstream unknown event type={}", self.trace, unknown.kind);
+                }
+                Input::Upstream(decoded.event)
+            }
+            Err(error) => {
+                log::warn!("{} dir=upstream no event: {error}", self.trace);
+                Input::UpstreamMalformed(error)
+            }
+        };
+        self.tell(input, context);
+    }
+
+    /// The Realtime API has no binary frames.
+    fn binary(&mut self, audio: &Bytes, context: &mut Context<Self>) {
+        log::warn!("{} dir=upstream a binary frame of {} bytes", self.trace, audio.len());
+        self.tell(Input::UpstreamMalformed(DecodeError::NoType), context);
+    }
+
+    fn read_failed(&mut self, error: ReadError, context: &mut Context<Self>) {
+        self.leaving = true;
+        match error {
+            ReadError::Ended => self.end(LegEnd::Vanished, context),
+            ReadError::TooLarge => {
+                self.close(1009, "");
+                self.end(LegEnd::TooLarge { limit: self.limit }, context);
+            }
+            ReadError::Protocol(reason) => {
+                self.close(1002, "");
+                self.end(LegEnd::ProtocolError(reason), context);
+            }
+        }
+    }
+
+    fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
+        if let Some(socket) = &mut self.socket {
+            socket.queue(opcode, payload, weight);
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        if let Some(socket) = &mut self.socket
+            && !self.close_sent
+        {
+            self.close_sent = true;
+            socket.queue_close(code, reason);
+        }
+    }
+}
+
+impl Actor for UpstreamSession {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+
+    fn stopped(&mut self, context: &mut Self::Context) {
+        self.end(LegEnd::Vanished, context);
+    }
+}
+
+impl Handler<ToUpstream> for UpstreamSession {
+    type Result = ();
+
+    fn handle(&mut self, message: ToUpstream, context: &mut Self::Context) {
+        match message {
+            ToUpstream::Open => {
+                let dialer = Rc::clone(&self.dialer);
+                let dial = async move { dialer.dial().await };
+                context
+                    .spawn(dial.into_actor(self).map(|dialled, act, context| act.dialled(dialled, context)));
+            }
+            ToUpstream::Event { event, weight } => {
+                let text = event.encode();
+                log::trace!("{} dir=upstream sends type={}", self.trace, event.kind());
+                self.queue(OpCode::Text, text.as_bytes(), weight);
+            }
+            ToUpstream::Append { event_id, audio, weight } => {
+                self.scratch.clear();
+                Append::encode_into(&event_id, &audio, &mut self.scratch);
+                if let Some(socket) = &mut self.socket {
+                    socket.queue(OpCode::Text, &self.scratch, weight);
+                }
+            }
+            ToUpstream::Raw { json, weight } => self.queue(OpCode::Text, json.as_bytes(), weight),
+            ToUpstream::Pause => self.paused = true,
+            ToUpstream::Resume => self.paused = false,
+            ToUpstream::Close { code, reason } if self.socket.is_some() => self.close(code, &reason),
+            // Nothing is open yet: the dial ends here.
+            ToUpstream::Close { .. } | ToUpstream::HangUp => context.stop(),
+        }
+    }
+}
+
+/// Reads frames for as long as the leg lives. It is polled whenever anything happens to the actor.
+struct ReadPump;
+
+impl ActorFuture<UpstreamSession> for ReadPump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        act: &mut UpstreamSession,
+        context: &mut Context<UpstreamSession>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        for _ in 0..FRAMES_PER_TURN {
+            if act.paused {
+                return Poll::Pending;
+            }
+            if act.leaving {
+                return Poll::Ready(());
+            }
+            let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
+            match socket.poll_frame(task) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(frame)) => act.frame(frame, context),
+                Poll::Ready(Err(error)) => act.read_failed(error, context),
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Writes what is queued. Everything that was queued since the last poll goes in as few writes as the
+/// socket allows.
+struct WritePump;
+
+impl ActorFuture<UpstreamSession> for WritePump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        act: &mut UpstreamSession,
+        context: &mut Context<UpstreamSession>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
+        let (weight, state) = socket.poll_write(task);
+        if weight > 0 {
+            act.tell(Input::Delivered { leg: Leg::Upstream, bytes: weight }, context);
+        }
+        match state {
+            Poll::Ready(Err(_)) => {
+                act.read_failed(ReadError::Ended, context);
+                context.stop();
+                Poll::Ready(())
+            }
+            // What had to be said has been said.
+            Poll::Ready(Ok(())) if act.leaving => {
+                context.stop();
+                Poll::Ready(())
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+}

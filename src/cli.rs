@@ -1,0 +1,169 @@
+//! The command line: what may be said, and what each command does.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use actix_web::{App, HttpServer};
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{Config, Logging},
+    server::Server,
+    simulator,
+    talk::{TalkArgs, talk},
+};
+
+/// A real-time voice-agent gateway.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// The configuration; without it the embedded default is served, which needs no key and no network
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration and print what is in force
+    Check,
+    /// Run the simulated OpenAI Realtime server alone
+    Simulate(SimulateArgs),
+    /// Talk to an agent and print the conversation
+    Talk(TalkArgs),
+}
+
+#[derive(Debug, Args)]
+struct SimulateArgs {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8090)]
+    port: u16,
+    /// Scripted trouble, as in `[simulator.openai]`: `--option delay_ms=100`
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
+    options: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not of the form NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Cli {
+    /// Runs the command. Status 2 is a wrong configuration or command line, 1 any other failure.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            None => with_config(self.config, serve),
+            Some(Command::Check) => with_config(self.config, |config| {
+                print!("{}", config.show());
+                for warning in &config.warnings {
+                    eprintln!("warning: {warning}");
+                }
+                ExitCode::SUCCESS
+            }),
+            Some(Command::Simulate(args)) => simulate(args),
+            Some(Command::Talk(args)) => {
+                match actix_web::rt::System::new().block_on(talk(args, &mut io::stdout())) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => failed(&error, 1),
+                }
+            }
+        }
+    }
+}
+
+fn with_config(path: Option<PathBuf>, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    let config = match Config::load(path.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return failed(&error, 2),
+    };
+    // Only the simulator knows its options, and they are configuration all the same.
+    match simulator::Options::parse(&config.simulator.options) {
+        Ok(_) => run(config),
+        Err(reason) => {
+            let file = path.map_or("config/default.toml".to_owned(), |path| path.display().to_string());
+            failed(&format!("{file}: simulator.openai: {reason}"), 2)
+        }
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
+    eprintln!("voxbridge: {error}");
+    ExitCode::from(status)
+}
+
+/// `RUST_LOG` wins over the configured level; other crates are heard from `warn` on.
+fn start_logging(logging: &Logging) {
+    let filter = format!("warn,voxbridge={}", logging.level);
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
+}
+
+fn serve(config: Config) -> ExitCode {
+    start_logging(&config.logging);
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    let where_from = (config.server.host.clone(), config.server.port);
+    let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
+    let server = match Server::bind(config) {
+        Ok(server) => server,
+        Err(error) => return failed(&format!("{}:{}: {error}", where_from.0, where_from.1), 1),
+    };
+    let address = server.address();
+    announce(&format!("voxbridge {} listening on http://{address}", env!("CARGO_PKG_VERSION")));
+    for path in paths {
+        announce(&format!("try: voxbridge talk --url ws://{address}{path} --text \"What time is it?\""));
+    }
+    finished(actix_web::rt::System::new().block_on(server.run(stop_signal())))
+}
+
+fn simulate(args: SimulateArgs) -> ExitCode {
+    start_logging(&Logging::default());
+    let options = match simulator::Options::parse(args.options) {
+        Ok(options) => options,
+        Err(error) => return failed(&error, 2),
+    };
+    finished(actix_web::rt::System::new().block_on(async move {
+        let server = HttpServer::new(move || App::new().configure(simulator::configure(options.clone())))
+            .workers(1)
+            .bind((args.host, args.port))?;
+        let address =
+            server.addrs().first().copied().ok_or_else(|| io::Error::other("no address is bound"))?;
+        announce(&format!("voxbridge {} simulator listening on http://{address}", env!("CARGO_PKG_VERSION")));
+        server.shutdown_timeout(1).run().await
+    }))
+}
+
+/// Says where to look, at once, also into a pipe.
+fn announce(line: &str) {
+    let mut out = io::stdout().lock();
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn finished(result: io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        log::error!("signals cannot be watched, only a kill will stop this");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+    }
+}

@@ -1,0 +1,186 @@
+//! The HTTP side: one listener, the WebSocket paths of the backends, health, and an orderly end.
+//!
+//! Every worker thread has its own dialers (awc's clients stay on their thread) and shares the
+//! configuration and the list of sessions.
+
+mod http;
+mod sessions;
+mod upgrade;
+
+use std::{
+    any::Any,
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
+
+use crate::{
+    actors::{BackendRuntime, ClientSocket, Dialer},
+    config::{Backend, BackendUrl, Config},
+    gate::Limits,
+    simulator,
+};
+use sessions::Sessions;
+
+/// How long live sessions have for their close frames when the program stops.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A listener with the configuration it will serve.
+pub struct Server {
+    config: Arc<Config>,
+    simulator: simulator::Options,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
+    /// of the simulator is wrong.
+    pub fn bind(config: Config) -> io::Result<Self> {
+        let simulator = simulator::Options::parse(&config.simulator.options).map_err(|reason| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
+        })?;
+        let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
+        let address = listener.local_addr()?;
+        Ok(Self { config: Arc::new(config), simulator, listener, address })
+    }
+
+    /// Where it listens; the port is the real one, also where port 0 is configured.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, then ends every session and returns.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { config, simulator, listener, address } = self;
+        let sessions = Arc::new(Sessions::new(config.server.max_sessions));
+        let shared = Arc::clone(&sessions);
+        let workers = config.server.workers;
+        let mut server = HttpServer::new(move || {
+            let mut app = App::new()
+                .app_data(web::Data::from(Arc::clone(&shared)))
+                .app_data(web::Data::from(Arc::clone(&config)))
+                .configure(http::routes);
+            for backend in &config.backends {
+                let runtime = Rc::new(runtime(backend, &config, address));
+                for path in std::iter::once(&backend.path).chain(&backend.aliases) {
+                    app = app.service(upgrade::resource(path, Rc::clone(&runtime)));
+                }
+            }
+            if config.simulator.enabled {
+                app = app.configure(simulator::configure(simulator.clone()));
+            }
+            app
+        })
+        .on_connect(keep_socket)
+        .disable_signals()
+        .shutdown_timeout(1);
+        if workers > 0 {
+            server = server.workers(workers);
+        }
+        let server = server.listen(listener)?.run();
+        let handle = server.handle();
+        let serving = actix_web::rt::spawn(server);
+        stop.await;
+        log::info!("stopping, {} sessions are open", sessions.len());
+        sessions.end_all(GOODBYE).await;
+        handle.stop(true).await;
+        serving.await.map_err(io::Error::other)?
+    }
+}
+
+/// Keeps a duplicate of each accepted socket where the upgrade can find it.
+fn keep_socket(socket: &dyn Any, data: &mut Extensions) {
+    let Some(socket) = socket.downcast_ref::<TcpStream>() else { return };
+    match ClientSocket::duplicate(socket) {
+        Ok(duplicate) => {
+            data.insert(duplicate);
+        }
+        Err(error) => log::warn!("a socket cannot be duplicated: {error}"),
+    }
+}
+
+fn runtime(backend: &Backend, config: &Config, address: SocketAddr) -> BackendRuntime {
+    let limits = &config.limits;
+    BackendRuntime {
+        dialer: Rc::new(Dialer::new(backend, dial_url(backend, address))),
+        backend: Arc::new(backend.clone()),
+        limits: Limits {
+            before_ready: limits.before_ready_bytes,
+            leg: limits.leg_bytes,
+            settings_timeout: limits.settings_timeout,
+            idle_timeout: limits.idle_timeout,
+            max_session: limits.max_session,
+            slow_leg_timeout: limits.slow_client_timeout,
+            call_timeout: config.functions.client_timeout,
+        },
+        max_client_message: limits.max_message_bytes,
+        max_upstream_message: limits.max_upstream_message_bytes,
+        log_content: config.logging.log_content,
+    }
+}
+
+/// The address to dial: `self:` is our own listener, and the model goes into the query unless the
+/// configured URL names one.
+fn dial_url(backend: &Backend, own: SocketAddr) -> String {
+    let mut url = match &backend.url {
+        BackendUrl::Remote(url) => url.clone(),
+        BackendUrl::SelfPath(path) => {
+            let ip = match own.ip() {
+                IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                ip => ip,
+            };
+            let own = SocketAddr::new(ip, own.port());
+            url::Url::parse(&format!("ws://{own}{path}")).expect("the configuration has checked the path")
+        }
+    };
+    let named = url.query_pairs().any(|(name, _)| name == "model" || name == "deployment");
+    if let Some(model) = backend.model.as_deref().filter(|_| !named) {
+        url.query_pairs_mut().append_pair("model", model);
+    }
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialled(url: BackendUrl, own: &str) -> String {
+        let mut backend = Backend::new("b", "/b", url);
+        backend.model = Some("m".to_owned());
+        dial_url(&backend, own.parse().expect("a socket address"))
+    }
+
+    fn remote(url: &str) -> BackendUrl {
+        BackendUrl::Remote(url.parse().expect("a url"))
+    }
+
+    #[test]
+    fn the_model_goes_into_the_query_unless_the_url_names_one() {
+        let own = "127.0.0.1:80";
+        for (url, expected) in [
+            ("ws://h/v1", "ws://h/v1?model=m"),
+            ("wss://h", "wss://h/?model=m"),
+            ("ws://h/v1?a=b", "ws://h/v1?a=b&model=m"),
+            ("ws://h/v1?model=other", "ws://h/v1?model=other"),
+            ("ws://h/v1?api-version=1&deployment=d", "ws://h/v1?api-version=1&deployment=d"),
+        ] {
+            assert_eq!(dialled(remote(url), own), expected);
+        }
+    }
+
+    #[test]
+    fn self_is_the_own_listener_on_loopback() {
+        let of = |own| dialled(BackendUrl::SelfPath("/sim/openai".to_owned()), own);
+        assert_eq!(of("127.0.0.1:8080"), "ws://127.0.0.1:8080/sim/openai?model=m");
+        assert_eq!(of("0.0.0.0:81"), "ws://127.0.0.1:81/sim/openai?model=m");
+        assert_eq!(of("[::]:82"), "ws://[::1]:82/sim/openai?model=m");
+        assert_eq!(of("10.1.2.3:83"), "ws://10.1.2.3:83/sim/openai?model=m");
+    }
+}

@@ -1,0 +1,112 @@
+//! The WebSocket paths: who gets in, and the upgrade itself.
+
+use std::{collections::HashMap, rc::Rc, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::{StatusCode, header},
+    web,
+};
+use uuid::Uuid;
+
+use super::{
+    http::refusal,
+    sessions::{NoPlace, Sessions},
+};
+use crate::actors::{BackendRuntime, Trace, spawn_connection};
+
+/// The longest name that a client may give its connection.
+const TRACE_LIMIT: usize = 128;
+
+/// The resource of a backend's path.
+pub(super) fn resource(path: &str, runtime: Rc<BackendRuntime>) -> Resource {
+    web::resource(path.to_owned())
+        .route(web::get().to(
+            move |request: HttpRequest, payload: web::Payload, sessions: web::Data<Sessions>| {
+                let answer = upgrade(&request, payload, &sessions.into_inner(), &runtime);
+                async move { answer }
+            },
+        ))
+        .default_service(web::to(|| async {
+            refusal(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path takes GET with an upgrade",
+            )
+        }))
+}
+
+fn upgrade(
+    request: &HttpRequest,
+    payload: web::Payload,
+    sessions: &Arc<Sessions>,
+    runtime: &BackendRuntime,
+) -> HttpResponse {
+    if !is_websocket(request) {
+        let mut answer =
+            refusal(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "this path speaks websocket");
+        answer.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+        return answer;
+    }
+    let ticket = match sessions.admit() {
+        Ok(ticket) => ticket,
+        Err(NoPlace::Full) => {
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", "every session is taken");
+        }
+        Err(NoPlace::Stopping) => {
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
+        }
+    };
+    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), runtime.backend.name.clone());
+    let number = ticket.number();
+    match spawn_connection(runtime, request, payload, trace.clone(), ticket) {
+        Ok(connection) => {
+            sessions.register(number, &connection.gate);
+            log::info!("{trace} connected path={} peer={:?}", request.path(), request.peer_addr());
+            connection.response
+        }
+        Err(error) => refusal(StatusCode::BAD_REQUEST, "bad_handshake", &error.to_string()),
+    }
+}
+
+fn is_websocket(request: &HttpRequest) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|value| value.to_ascii_lowercase().contains("websocket"))
+}
+
+/// The client's own name for the connection: `?traceId=`, a `traceparent` header, or the id that
+/// Deepgram's SDKs send. Only what is harmless in a log line.
+fn trace_of(request: &HttpRequest) -> Option<String> {
+    let query = web::Query::<HashMap<String, String>>::from_query(request.query_string());
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let named = query.ok().and_then(|mut query| query.remove("traceId"));
+    named
+        .or_else(|| header("traceparent"))
+        .or_else(|| header("x-deepgram-session-id"))
+        .filter(|name| !name.is_empty() && name.len() <= TRACE_LIMIT)
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_is_named_by_query_then_header_and_only_harmlessly() {
+        let of = |request: TestRequest| trace_of(&request.to_http_request());
+        let query = |query: &str| TestRequest::with_uri(&format!("/openai?{query}"));
+        assert_eq!(of(query("traceId=abc-1&service=agent")), Some("abc-1".to_owned()));
+        assert_eq!(
+            of(query("")
+                .insert_header(("traceparent", "00-a-b-01"))
+                .insert_header(("x-deepgram-session-id", "s"))),
+            Some("00-a-b-01".to_owned())
+        );
+        assert_eq!(of(query("").insert_header(("x-deepgram-session-id", "s"))), Some("s".to_owned()));
+        assert_eq!(of(query("")), None);
+        assert_eq!(of(query("traceId=a%0Aforged+line")), None);
+        assert_eq!(of(query(&format!("traceId={}", "x".repeat(TRACE_LIMIT + 1)))), None);
+    }
+}

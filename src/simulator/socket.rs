@@ -1,0 +1,160 @@
+//! The WebSocket around a session: the query string, frames in and out, the clock.
+//! Knows nothing of what the frames say.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    configuration::Kind,
+    options::Options,
+    session::{Identity, Session},
+    wire::Output,
+};
+
+/// Upgrades a request to a session, or refuses it with a JSON body.
+pub(super) async fn connect(
+    request: HttpRequest,
+    payload: web::Payload,
+    options: web::Data<Options>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let query = match Query::parse(request.query_string(), options.get_ref().clone()) {
+        Ok(query) => query,
+        Err(reason) => return Ok(refusal(StatusCode::BAD_REQUEST, "invalid_value", &reason)),
+    };
+    if let Some(status) = query.options.refuse {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return Ok(refusal(status, refusal_code(status), "the simulator was told to refuse the connection"));
+    }
+    let (response, sink, stream) = actix_ws::handle_with_protocols(&request, payload, &["realtime"])?;
+    let stream = stream
+        .max_frame_size(MAX_FRAME_BYTES)
+        .aggregate_continuations()
+        .max_continuation_size(MAX_FRAME_BYTES);
+    let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let beta = request.headers().get("openai-beta").and_then(|value| value.to_str().ok());
+    let wants_beta = beta.is_some_and(|value| value.contains("realtime=v1")) && !query.options.beta_names;
+    let token = uuid::Uuid::new_v4().simple().to_string();
+    let identity = Identity { token, model: query.model, kind: query.kind, started_at, wants_beta };
+    actix_web::rt::spawn(drive(Session::new(identity, query.options), sink, stream));
+    Ok(response)
+}
+
+/// Moves frames and time between the socket and the session until one of them ends.
+async fn drive(mut session: Session, mut sink: actix_ws::Session, mut stream: AggregatedMessageStream) {
+    let start = Instant::now();
+    loop {
+        for output in session.poll(start.elapsed()) {
+            let sent = match output {
+                Output::Event(text) => sink.text(text).await,
+                Output::Close { code, reason } => {
+                    let reason =
+                        CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) };
+                    let _ = sink.close(Some(reason)).await;
+                    return;
+                }
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+        let deadline = session.deadline().unwrap_or(Duration::MAX).saturating_sub(start.elapsed());
+        let frame = match timeout(deadline, stream.recv()).await {
+            Ok(frame) => frame,
+            Err(_due) => continue,
+        };
+        match frame {
+            Some(Ok(AggregatedMessage::Text(text))) => session.text(&text, start.elapsed()),
+            Some(Ok(AggregatedMessage::Binary(_))) => session.binary(start.elapsed()),
+            Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                if sink.pong(&bytes).await.is_err() {
+                    return;
+                }
+            }
+            Some(Ok(AggregatedMessage::Pong(_))) => {}
+            Some(Ok(AggregatedMessage::Close(reason))) => {
+                let _ = sink.close(reason).await;
+                return;
+            }
+            Some(Err(error)) => {
+                log::debug!("simulator: connection ended: {error}");
+                let _ = sink.close(Some(CloseCode::Protocol.into())).await;
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Query {
+    model: String,
+    kind: Kind,
+    options: Options,
+}
+
+impl Query {
+    fn parse(query: &str, options: Options) -> Result<Self, String> {
+        let mut parsed = Self { model: String::new(), kind: Kind::Realtime, options };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match (name.as_ref(), value.as_ref()) {
+                ("model", model) => parsed.model = model.to_owned(),
+                ("intent", "realtime") => parsed.kind = Kind::Realtime,
+                ("intent", "transcription") => parsed.kind = Kind::Transcription,
+                ("intent", other) => {
+                    return Err(format!("intent = \"{other}\": expected realtime or transcription"));
+                }
+                (name, value) => parsed.options = parsed.options.with(name, value)?,
+            }
+        }
+        if parsed.model.is_empty() && parsed.kind == Kind::Realtime && parsed.options.require_model {
+            return Err("the query parameter model is required".to_owned());
+        }
+        Ok(parsed)
+    }
+}
+
+fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+    let error = json!({"type": "invalid_request_error", "code": code, "message": message, "param": null});
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .body(json!({"error": error}).to_string())
+}
+
+fn refusal_code(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "invalid_api_key",
+        403 => "account_deactivated",
+        404 => "model_not_found",
+        429 => "rate_limit_exceeded",
+        500..=599 => "server_error",
+        _ => "invalid_value",
+    }
+}
+
+/// The largest frame taken, and the largest message in fragments: an append of 15 MiB fits twice.
+const MAX_FRAME_BYTES: usize = 32 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_names_model_intent_and_trouble_only() {
+        let parse = |query| Query::parse(query, Options::default());
+        let query = parse("model=gpt-realtime&delay_ms=5&drop=error").expect("a good query");
+        assert_eq!((query.model.as_str(), query.options.delay), ("gpt-realtime", Duration::from_millis(5)));
+        assert_eq!(parse("intent=transcription").expect("needs no model").kind, Kind::Transcription);
+        assert!(parse("require_model=false").is_ok());
+        for bad in ["", "model=m&api-version=1", "model=m&delay_ms=x", "model=m&intent=sing"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Black-box tests of the gateway: its own process between a scripted upstream and a scripted client.
+//!
+//! `peers` are the two neighbours and the process; `rows_*` are the compatibility cases under their
+//! numbers; the others go where those do not look.
+
+mod client_input;
+mod endings;
+mod handshake;
+mod message_sizes;
+mod peers;
+mod rows_completion;
+mod rows_connection;
+mod rows_context;
+mod rows_functions;
+mod rows_microphone;
+mod rows_order;
+mod rows_transcripts;
+mod self_test;
+mod startup;
+mod upstream_input;

@@ -1,0 +1,193 @@
+//! The gateway's own process: its configuration file, its port, its log, its memory.
+//! Knows the command line and nothing of what is spoken on the wire.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::thread;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::client::Client;
+use super::mock::Mock;
+use super::s;
+
+/// The path of the backend that every test talks to.
+pub(crate) const PATH: &str = "/openai";
+
+/// A configuration in the making.
+pub(crate) struct Config {
+    backend: Vec<String>,
+    sections: Vec<String>,
+}
+
+impl Config {
+    /// One backend of five keys, whose upstream is at `url`.
+    pub(crate) fn for_url(url: &str) -> Self {
+        let backend = ["name = \"openai\"", "kind = \"openai-realtime\"", "path = \"/openai\""];
+        let mut backend: Vec<_> = backend.map(str::to_owned).into();
+        backend.push(format!("url = \"{url}\""));
+        backend.push("api_key = \"test-key-1\"".to_owned());
+        Self { backend, sections: Vec::new() }
+    }
+
+    pub(crate) fn for_mock(mock: &Mock) -> Self {
+        Self::for_url(&mock.url())
+    }
+
+    /// Adds a line to the backend.
+    pub(crate) fn backend(mut self, line: &str) -> Self {
+        self.backend.push(line.to_owned());
+        self
+    }
+
+    /// Adds a section of its own.
+    pub(crate) fn section(mut self, toml: &str) -> Self {
+        self.sections.push(toml.to_owned());
+        self
+    }
+
+    /// The file's text.
+    pub(crate) fn toml(&self) -> String {
+        let (backend, sections) = (self.backend.join("\n"), self.sections.join("\n"));
+        format!("[server]\nhost = \"127.0.0.1\"\nport = 0\n{sections}\n[[backends]]\n{backend}\n")
+    }
+
+    pub(crate) async fn start(&self) -> Gateway {
+        Gateway::start(&self.toml()).await
+    }
+}
+
+/// A running gateway. Dropping it kills it; if the test failed, the end of its log is printed.
+pub(crate) struct Gateway {
+    child: Child,
+    port: u16,
+    files: TempDir,
+}
+
+impl Gateway {
+    /// Starts with a configuration and waits until it listens.
+    pub(crate) async fn start(toml: &str) -> Self {
+        Self::start_with(toml, &[]).await
+    }
+
+    /// Starts with a configuration and some environment.
+    pub(crate) async fn start_with(toml: &str, environment: &[(&str, &str)]) -> Self {
+        let files = TempDir::new().expect("a temporary directory can be made");
+        let config = write_config(&files, toml);
+        let log = File::create(files.path().join("log")).expect("the log file can be made");
+        let mut command = command(environment);
+        command.arg("--config").arg(config).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().expect("the gateway's binary can be run");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let mut gateway = Self { child, port: 0, files };
+        let announced = async {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(port) = line.strip_prefix("voxbridge 0.1.0 listening on http://127.0.0.1:") {
+                    return port.trim_end_matches('/').parse().expect("the line ends with the port");
+                }
+            }
+            panic!("the gateway ended before it listened");
+        };
+        gateway.port = timeout(s(20), announced).await.expect("the gateway says where it listens");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        gateway
+    }
+
+    /// A gateway in front of one mock.
+    pub(crate) async fn for_mock(mock: &Mock) -> Self {
+        Config::for_mock(mock).start().await
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The WebSocket URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ws://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A new client on the usual path.
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(&self.url(PATH)).await
+    }
+
+    /// Completes a turn on a connection of its own: whatever happened before, the gateway still serves.
+    pub(crate) async fn assert_serves(&self) {
+        let mut client = self.connect().await;
+        client.open_s().await;
+        client.assert_goes_on().await;
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn resident_memory(&self) -> usize {
+        let pid = self.child.id().expect("the gateway is running");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the gateway is running");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("VmRSS is in kB") * 1024
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.start_kill();
+        if thread::panicking() {
+            const SHOWN: usize = 120;
+            let log = self.log();
+            let skipped = log.lines().count().saturating_sub(SHOWN);
+            eprintln!("--- the end of the gateway's log");
+            log.lines().skip(skipped).for_each(|line| eprintln!("{line:.400}"));
+        }
+    }
+}
+
+/// The result of running the binary to its end.
+pub(crate) struct Finished {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the binary to its end; `FILE` among the arguments stands for a file that holds `toml`.
+pub(crate) async fn run(arguments: &[&str], toml: &str) -> (Finished, PathBuf) {
+    let files = TempDir::new().expect("a temporary directory can be made");
+    let config = write_config(&files, toml);
+    let mut command = command(&[]);
+    for argument in arguments {
+        if *argument == "FILE" {
+            command.arg(&config)
+        } else {
+            command.arg(argument)
+        };
+    }
+    let output = timeout(s(20), command.output()).await.expect("the command ends by itself");
+    let Output { status, stdout, stderr } = output.expect("the gateway's binary can be run");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (Finished { status: status.code(), stdout: text(stdout), stderr: text(stderr) }, config)
+}
+
+fn write_config(files: &TempDir, toml: &str) -> PathBuf {
+    let path = files.path().join("voxbridge.toml");
+    fs::write(&path, toml).expect("the configuration can be written");
+    path
+}
+
+fn command(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
+    for (name, _) in env::vars().filter(|(name, _)| name.starts_with("VOXBRIDGE__")) {
+        command.env_remove(name);
+    }
+    command.env("RUST_LOG", "debug").envs(environment.iter().copied());
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}

@@ -1,0 +1,164 @@
+//! The client against the mock, with no gateway between: what the other tests stand on.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use serde_json::json;
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
+
+use crate::peers::client::{Client, settings};
+use crate::peers::frames::{self, REPLY, after, now};
+use crate::peers::journal::What;
+use crate::peers::mock::Mock;
+use crate::peers::script::{Reply, Script};
+use crate::peers::{fragments, ms, s};
+
+async fn connected(script: Script) -> (Mock, Client) {
+    let mock = Mock::start(script).await;
+    let client = Client::connect(&mock.url()).await;
+    (mock, client)
+}
+
+fn user_item(text: &str) -> serde_json::Value {
+    json!({"type": "conversation.item.create",
+        "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}})
+}
+
+#[tokio::test]
+async fn a_text_turn_has_the_frames_of_the_sheet() {
+    let (mock, mut client) = connected(Script { item_done: true, ..Script::with_audio() }).await;
+    client.send(&json!({"type": "session.update", "session": {}})).await;
+    client.send(&user_item("Hi")).await;
+    client.expect("conversation.item.done", s(2)).await;
+    client.send(&json!({"type": "response.create"})).await;
+    client.send(&json!({"type": "input_audio_buffer.commit"})).await;
+    client.expect("input_audio_buffer.committed", s(2)).await;
+    let journal = client.journal();
+    let kinds: Vec<_> = journal.entries.iter().map(|entry| entry.what.kind().unwrap_or("none")).collect();
+    let wanted = [
+        "session.updated",
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.output_audio.delta",
+        "response.output_audio.done",
+        "response.output_text.done",
+        "conversation.item.done",
+        "input_audio_buffer.committed",
+    ];
+    assert_eq!(kinds, wanted);
+    assert_eq!(journal.first("response.output_text.done"), Some(&frames::output_text_done(REPLY)));
+    mock.assert_no_protocol_error();
+}
+
+#[tokio::test]
+async fn a_late_session_is_late_and_notes_what_came_early() {
+    let script =
+        Script { after_session_updated: vec![now(frames::function_call())], ..Script::late_session() };
+    let (mock, mut client) = connected(script).await;
+    client.send(&json!({"type": "session.update", "session": {}})).await;
+    client.send(&json!({"type": "input_audio_buffer.append", "audio": ""})).await;
+    client.send(&user_item("Hi")).await;
+    client.expect("response.function_call_arguments.done", s(2)).await;
+    let sent = mock.journal().entries[0].at;
+    let journal = client.journal();
+    let updated = journal.position("session.updated").expect("it came before the call");
+    assert!(journal.entries[updated].at - sent >= ms(50));
+    assert_eq!(mock.protocol_errors().len(), 2, "{:?}", mock.protocol_errors());
+}
+
+#[tokio::test]
+async fn steps_keep_their_delays_and_order() {
+    let script = Script {
+        response_after: ms(60),
+        text_done_after: vec![ms(0), ms(80)],
+        after_response: vec![after(20, frames::error("idle_timeout", "the end"))],
+        reply: Reply::LastUserText,
+        ..Script::default()
+    };
+    let (mock, mut client) = connected(script).await;
+    client.send(&user_item("parrot")).await;
+    for wanted in [1, 2] {
+        client.send(&json!({"type": "response.create"})).await;
+        client.wait_for("error", s(2), |journal| (journal.count("error") == wanted).then_some(())).await;
+    }
+    let (received, sent) = (client.journal(), mock.journal());
+    let asked: Vec<_> = sent.all("response.create").map(|(index, _)| sent.entries[index].at).collect();
+    let texts: Vec<_> = received.all("response.output_text.done").collect();
+    assert!(texts.iter().all(|(_, text)| text["text"] == "parrot"), "{received}");
+    assert!(received.entries[texts[0].0].at - asked[0] >= ms(60), "{received}");
+    assert!(received.entries[texts[1].0].at - asked[1] >= ms(140), "{received}");
+}
+
+#[tokio::test]
+async fn fragments_and_raw_bytes_arrive_as_they_are() {
+    let (mock, mut client) = connected(Script::default()).await;
+    let peer = mock.peer(1).await;
+    let text = json!({"type": "long", "text": "x".repeat(300 * 1024)}).to_string();
+    fragments(Data::Text, text.as_bytes(), 1_000).into_iter().for_each(|frame| peer.send_message(frame));
+    assert_eq!(client.expect("long", s(5)).await.to_string(), text);
+    assert!(peer.send_raw(b"\x82\x03abc".to_vec()).await);
+    peer.send_message(Message::text("no JSON"));
+    client
+        .wait_for("text", s(2), |journal| matches!(journal.entries.last()?.what, What::Text(_)).then_some(()))
+        .await;
+    assert_eq!(client.journal().binaries().next().map(|(_, bytes)| bytes.len()), Some(3));
+    client.send_fragmented(Data::Text, text.as_bytes(), 100_000).await;
+    assert_eq!(mock.expect("long", s(5)).await.to_string(), text);
+    // A masked text frame, the mask being zero: {"type":"raw"}
+    assert!(client.send_raw(b"\x81\x8e\0\0\0\0{\"type\":\"raw\"}").await);
+    mock.expect("raw", s(2)).await;
+}
+
+#[tokio::test]
+async fn closes_carry_code_and_reason_both_ways() {
+    let (mock, client) = connected(Script::default()).await;
+    mock.peer(1).await.close(4000, "enough");
+    assert_eq!(client.expect_close(s(2)).await, (Some(4000), "enough".to_owned()));
+    let mut second = Client::connect(&mock.url()).await;
+    second.close(4001, "bye").await;
+    let closed = mock.wait_for("close", s(2), |journal| journal.on(2).closed().map(|(code, _)| code)).await;
+    assert_eq!(closed, Some(4001));
+    let third = Client::connect(&mock.url()).await;
+    mock.peer(3).await.vanish();
+    third
+        .wait_for("the end", s(2), |journal| {
+            matches!(journal.entries.last()?.what, What::Gone(_)).then_some(())
+        })
+        .await;
+    assert!(third.journal().closed().is_none());
+}
+
+#[tokio::test]
+async fn a_panic_in_the_mock_reaches_the_test() {
+    let failing = async {
+        let (mock, mut client) = connected(Script::default()).await;
+        client.send_binary(vec![1, 2, 3]).await;
+        mock.expect("nothing like it", s(2)).await;
+    };
+    let panic = AssertUnwindSafe(failing).catch_unwind().await.expect_err("the test fails");
+    assert!(panic.downcast_ref::<String>().is_some_and(|text| text.contains("mock upstream")));
+
+    let (mock, mut client) = connected(Script::default()).await;
+    client.send_binary(vec![1, 2, 3]).await;
+    // Nobody waits for the mock here: its end has to tell.
+    client
+        .wait_for("the end", s(2), |journal| {
+            matches!(journal.entries.last()?.what, What::Gone(_)).then_some(())
+        })
+        .await;
+    sleep(ms(20)).await;
+    let dropped = std::panic::catch_unwind(AssertUnwindSafe(|| drop(mock)));
+    assert!(dropped.is_err(), "the mock's panic was lost");
+}
+
+#[test]
+fn settings_are_laid_over_the_opening() {
+    let settings = settings(&json!({"greeting": "Hi", "think": {"functions": []}}));
+    assert_eq!(
+        settings["agent"],
+        json!({"useOpenAIManualAudioCommit": true, "greeting": "Hi",
+            "think": {"prompt": "You are a helpful assistant.", "functions": []}})
+    );
+}

@@ -1,0 +1,80 @@
+//! Starting the program: what it refuses, what it prints, how little it needs.
+
+use tokio::net::TcpListener;
+
+use crate::peers::gateway::{Config, Gateway, run};
+use crate::peers::mock::Mock;
+use crate::peers::script::Script;
+
+/// Five keys, none of which is ever dialled here.
+fn config() -> Config {
+    Config::for_url("ws://127.0.0.1:9/v1/realtime")
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_refused_with_file_key_and_reason() {
+    let toml = config().section("prot = 1").toml();
+    let (finished, file) = run(&["--config", "FILE"], &toml).await;
+    assert_eq!(finished.status, Some(2), "{}", finished.stderr);
+    assert!(finished.stdout.is_empty(), "{}", finished.stdout);
+    let file = file.to_str().expect("the path is UTF-8");
+    for part in [file, "prot", "unknown"] {
+        assert!(finished.stderr.contains(part), "no {part} in: {}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_value_is_refused_by_its_key() {
+    let toml = config().backend("deferred_response_timeout_ms = \"soon\"").toml();
+    let (finished, file) = run(&["--config", "FILE"], &toml).await;
+    assert_eq!(finished.status, Some(2), "{}", finished.stderr);
+    for part in [file.to_str().expect("the path is UTF-8"), "deferred_response_timeout_ms"] {
+        assert!(finished.stderr.contains(part), "no {part} in: {}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_is_refused_by_its_name() {
+    let toml = config().toml().replace("kind = \"openai-realtime\"\n", "");
+    let (finished, _) = run(&["--config", "FILE"], &toml).await;
+    assert_eq!(finished.status, Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("kind"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn check_prints_what_is_in_force_and_no_secret() {
+    let (finished, _) = run(&["--config", "FILE", "check"], &config().toml()).await;
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+    for part in ["***", "openai-realtime", "gpt-realtime", "20000", "127.0.0.1"] {
+        assert!(finished.stdout.contains(part), "no {part} in: {}", finished.stdout);
+    }
+    for output in [&finished.stdout, &finished.stderr] {
+        assert!(!output.contains("test-key-1"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn version_is_printed() {
+    let (finished, _) = run(&["--version"], "").await;
+    assert_eq!((finished.status, finished.stdout.trim()), (Some(0), "voxbridge 0.1.0"));
+}
+
+#[tokio::test]
+async fn five_keys_are_enough_to_serve() {
+    let mock = Mock::start(Script::default()).await;
+    let gateway = Gateway::start(&Config::for_mock(&mock).toml()).await;
+    gateway.assert_serves().await;
+    assert!(!gateway.log().contains("test-key-1"), "the key is in the log");
+}
+
+#[tokio::test]
+async fn the_port_can_come_from_the_environment() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
+    let port = listener.local_addr().expect("the listener is bound").port();
+    drop(listener);
+    let mock = Mock::start(Script::default()).await;
+    let toml = Config::for_mock(&mock).toml();
+    let gateway = Gateway::start_with(&toml, &[("VOXBRIDGE__SERVER__PORT", &port.to_string())]).await;
+    assert_eq!(gateway.port(), port);
+    gateway.assert_serves().await;
+}
