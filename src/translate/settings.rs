@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::{
     config::{Backend, TurnDetection},
@@ -356,8 +356,9 @@ fn output_config(
     format: Option<AudioFormat>,
 ) -> Result<Option<realtime::OutputConfig>, SettingsError> {
     let asked = agent.session_audio_output.as_ref();
-    let speed = asked.and_then(|output| output.speed);
-    if speed.is_some_and(|speed| !(0.25..=1.5).contains(&speed)) {
+    let speed = asked.and_then(|output| output.speed.clone());
+    let in_range = |speed: &Number| speed.as_f64().is_some_and(|speed| (0.25..=1.5).contains(&speed));
+    if speed.as_ref().is_some_and(|speed| !in_range(speed)) {
         return Err(invalid("agent.sessionAudioOutput.speed", "is not within 0.25 to 1.5"));
     }
     let voice = match asked.and_then(|output| output.voice.as_ref()) {

@@ -10,7 +10,7 @@ use serde::{
         value::{MapAccessDeserializer, SeqAccessDeserializer},
     },
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::protocol::{ids::CallId, wire::wire};
 
@@ -121,7 +121,7 @@ wire! {
     ManagedPrompt { id: String, version: String, variables: Map<String, Value> }
 
     /// `agent.sessionAudioOutput`: the Realtime API's `audio.output`.
-    SessionAudioOutput { format: Value, speed: f64, voice: Value }
+    SessionAudioOutput { format: Value, speed: Number, voice: Value }
 }
 
 /// A vendor's provider object. Its members depend on the vendor, so they stay as they came.

@@ -1,6 +1,6 @@
 //! The objects that events carry: session, item, response, error (Realtime sheet sections 2, 3, 5.1, 6).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::protocol::{
     ids::{CallId, EventId, ItemId, ResponseId},
@@ -43,7 +43,7 @@ wire! {
     }
 
     /// `session.audio.output`.
-    OutputConfig { format: Format, speed: f64, voice: Value }
+    OutputConfig { format: Format, speed: Number, voice: Value }
 
     /// An audio format; `rate` in Hz, present for `audio/pcm` alone.
     Format {
