@@ -66,7 +66,7 @@ impl Conversation {
         };
         self.check_call(item)?;
         let mut audio = Vec::new();
-        for part in shown["content"].as_array_mut().into_iter().flatten() {
+        for part in shown.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
             if part["type"] == "input_audio" {
                 audio.extend(base64_simd::STANDARD.decode_to_vec(text(&part["audio"])).unwrap_or_default());
                 *part = json!({"type": "input_audio", "transcript": part["transcript"]});
