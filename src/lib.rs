@@ -1,4 +1,50 @@
 //! voxbridge: a real-time voice-agent gateway.
+//!
+//! Clients (browser, phone, SDK) speak one WebSocket protocol to it, Deepgram's Voice Agent protocol;
+//! behind it, each configured backend speaks OpenAI's Realtime API. Keys stay here, and the order of
+//! events is kept by rules that have numbers.
+//!
+//! ```text
+//!              one connection: three actors on one worker thread
+//!  client  ┌───────────────┐   ┌──────────────┐   ┌─────────────────┐  vendor
+//!  ◄──────►│ ClientSession │◄─►│ OrderingGate │◄─►│ UpstreamSession │◄──────►
+//!   agent  └───────────────┘   │  └─ Gate     │   └─────────────────┘ realtime
+//!   messages                   └──────────────┘                       events
+//! ```
+//!
+//! # Where things are
+//!
+//! | Module | What it is |
+//! |---|---|
+//! | [`protocol`] | Wire types of both legs; JSON, base64 and old names end here. `agent` and `realtime` do not see each other |
+//! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
+//! | [`gate`] | Decides what may be sent when: a pure state machine with one file per topic and a [`gate::Rule`] per rule. Start at `gate/rule.rs` |
+//! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
+//! | [`server`] | The listener: paths, admission, health, the end of the program |
+//! | [`config`] | TOML and environment into checked values |
+//! | [`simulator`] | A strict OpenAI Realtime server that speaks, for the default configuration and the tests |
+//! | [`talk`] | The command-line client |
+//! | [`cli`] | The commands |
+//!
+//! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`. `config` is beside them:
+//! its values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
+//! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
+//! knows the client's messages.
+//!
+//! # What always holds
+//!
+//! - Nothing goes upstream before its socket is open, and no audio or item before its session is.
+//! - At most one response is asked for at a time, and no wish for one is lost.
+//! - Each function call is handed out once and answered upstream at most once.
+//! - A response that gave the client anything is followed by its end signals, once, before the next one.
+//! - After `UserStartedSpeaking` nothing of the interrupted answer is sent.
+//! - A connection ends once, with one reason, and each side is told once.
+//! - Whatever a connection holds counts against a budget in bytes.
+//!
+//! # What is deliberately absent
+//!
+//! No task waits for another: a slow peer is met by not reading the other one. No clock below the
+//! shells: time is an argument, so every ordering can be tested as data. No JSON tree for audio.
 
 pub mod actors;
 pub mod cli;

@@ -208,6 +208,9 @@ impl ClientSession {
     }
 
     fn delivered(&mut self, weight: usize, context: &mut WebsocketContext<Self>) {
+        if weight == 0 {
+            return;
+        }
         self.tell(Input::Delivered { leg: Leg::Client, bytes: weight }, context);
     }
 }
@@ -270,7 +273,9 @@ impl Handler<ToClient> for ClientSession {
                 self.delivered(weight, context);
             }
             ToClient::Audio { audio, weight } => {
-                context.binary(audio);
+                if !audio.is_empty() {
+                    context.binary(audio);
+                }
                 self.delivered(weight, context);
             }
             ToClient::Close { code, reason } => self.close(code, reason, context),

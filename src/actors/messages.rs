@@ -25,7 +25,7 @@ pub struct Shutdown;
 pub(super) enum ToClient {
     /// Send a text frame.
     Message { message: ServerMessage, weight: usize },
-    /// Send a binary frame.
+    /// Send a binary frame; none if it is empty.
     Audio { audio: Bytes, weight: usize },
     /// Close.
     Close { code: u16, reason: String },
@@ -39,7 +39,7 @@ pub(super) enum ToUpstream {
     Open,
     /// Send an event.
     Event { event: Box<ClientEvent>, weight: usize },
-    /// Send audio in upstream's format as an append.
+    /// Send audio in upstream's format as an append; none if it is empty.
     Append { event_id: EventId, audio: Bytes, weight: usize },
     /// Send text as it is.
     Raw { json: String, weight: usize },

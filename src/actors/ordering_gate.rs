@@ -44,45 +44,39 @@ pub(super) struct GateParts {
 #[rtype(result = "()")]
 struct Due;
 
+/// The time, for the gate, which has no clock of its own.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
 impl OrderingGate {
     pub(super) fn new(gate: Gate, parts: GateParts) -> Self {
-        #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let opened = Instant::now();
-        Self { gate, parts, audio: AudioPath::default(), timer: None, opened, steps: 0 }
+        Self { gate, parts, audio: AudioPath::default(), timer: None, opened: clock(), steps: 0 }
     }
 
     fn step(&mut self, input: Input, context: &mut Context<Self>) {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-            let now = Instant::now();
-            let before = self.gate.phase();
-            let level = log_level(&input);
-            let line = log::log_enabled!(level).then(|| describe_input(&input, self.parts.log_content));
-            let effects = self.gate.handle(input, now);
-            if let Some(line) = line {
-                self.log_step(level, before, &line, &effects);
-            }
-            self.log_life(before, &effects, now);
-            let mut skipped = 0;
-            for effect in effects {
-                skipped += self.carry_out(effect, context);
-            }
-            // A frame that came to nothing is delivered as soon as it is made.
-            if skipped > 0 {
-                next = Some(Input::Delivered { leg: Leg::Upstream, bytes: skipped });
-            }
+        let now = clock();
+        let before = self.gate.phase();
+        let level = log_level(&input);
+        let line = log::log_enabled!(level).then(|| describe_input(&input, self.parts.log_content));
+        let effects = self.gate.handle(input, now);
+        if let Some(line) = line {
+            self.log_step(level, before, &line, &effects);
+        }
+        self.log_life(before, &effects, now);
+        for effect in effects {
+            self.carry_out(effect, context);
         }
         self.arm(context);
     }
 
-    /// Does what the gate says. Returns the weight of a frame for upstream that came to nothing.
-    fn carry_out(&mut self, effect: Effect, context: &mut Context<Self>) -> usize {
+    fn carry_out(&mut self, effect: Effect, context: &mut Context<Self>) {
         match effect {
             Effect::OpenUpstream => self.to_upstream(ToUpstream::Open, context),
             Effect::UseAudio(plan) => self.audio = AudioPath::new(plan),
             Effect::ToClient(frame) => self.client_frame(frame, context),
-            Effect::ToUpstream(frame) => return self.upstream_frame(frame, context),
+            Effect::ToUpstream(frame) => self.upstream_frame(frame, context),
             Effect::Pause(Leg::Client) => self.parts.reading.pause(),
             Effect::Resume(Leg::Client) => self.parts.reading.resume(),
             Effect::Pause(Leg::Upstream) => self.to_upstream(ToUpstream::Pause, context),
@@ -103,7 +97,6 @@ impl OrderingGate {
             Effect::HangUp(Leg::Upstream) => self.to_upstream(ToUpstream::HangUp, context),
             Effect::Finished => context.stop(),
         }
-        0
     }
 
     fn client_frame(&mut self, frame: ClientFrame, context: &mut Context<Self>) {
@@ -112,40 +105,30 @@ impl OrderingGate {
             ClientFrame::Message(message) => self.to_client(ToClient::Message { message, weight }, context),
             ClientFrame::Audio(audio) => {
                 let mut frames = self.audio.down(audio).peekable();
-                let mut none = true;
-                while let Some(audio) = frames.next() {
-                    none = false;
-                    // The weight is delivered with the last piece.
-                    let weight = if frames.peek().is_some() { 0 } else { weight };
-                    if let Err(error) = self.parts.client.try_send(ToClient::Audio { audio, weight }) {
-                        return self.lost(Leg::Client, &error.to_string(), context);
-                    }
+                // Audio that comes to nothing goes as an empty frame, so that it is delivered in its turn.
+                let mut audio = frames.next().unwrap_or_default();
+                while frames.peek().is_some() {
+                    let first = std::mem::replace(&mut audio, frames.next().unwrap_or_default());
+                    self.to_client(ToClient::Audio { audio: first, weight: 0 }, context);
                 }
-                if none {
-                    context.notify(FromLeg(Input::Delivered { leg: Leg::Client, bytes: weight }));
-                }
+                self.to_client(ToClient::Audio { audio, weight }, context);
             }
         }
     }
 
-    fn upstream_frame(&mut self, frame: UpstreamFrame, context: &mut Context<Self>) -> usize {
+    fn upstream_frame(&mut self, frame: UpstreamFrame, context: &mut Context<Self>) {
         let weight = frame.weight();
         let message = match frame {
             UpstreamFrame::Event(event) => ToUpstream::Event { event, weight },
             UpstreamFrame::Raw(json) => ToUpstream::Raw { json, weight },
             UpstreamFrame::Audio { event_id, audio } => {
-                let audio = self.audio.up(audio);
-                if audio.is_empty() {
-                    return weight;
-                }
-                ToUpstream::Append { event_id, audio, weight }
+                ToUpstream::Append { event_id, audio: self.audio.up(audio), weight }
             }
             UpstreamFrame::Silence { event_id, length } => {
                 ToUpstream::Append { event_id, audio: self.audio.silence(length), weight }
             }
         };
         self.to_upstream(message, context);
-        0
     }
 
     fn to_client(&self, message: ToClient, context: &mut Context<Self>) {
@@ -180,8 +163,7 @@ impl OrderingGate {
         if let Some((_, handle)) = self.timer.take() {
             context.cancel_future(handle);
         }
-        #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let wait = deadline.saturating_duration_since(Instant::now());
+        let wait = deadline.saturating_duration_since(clock());
         // The timer counts in whole milliseconds and must not come before its time.
         let handle = context.notify_later(Due, wait + Duration::from_millis(1));
         self.timer = Some((deadline, handle));
@@ -230,7 +212,15 @@ impl Actor for OrderingGate {
     type Context = Context<Self>;
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        log::trace!("{} gate gone after {} steps", self.parts.trace, self.steps);
+        if self.gate.phase() != Phase::Closed {
+            // Only a panic ends the actor before the gate says so; then nobody is left to close the legs.
+            log::error!("{} the gate died, both legs are cut", self.parts.trace);
+            if let Some(socket) = &self.parts.socket {
+                socket.hang_up();
+            }
+            // If its mailbox takes nothing it is on its way out already.
+            let _ = self.parts.upstream.try_send(ToUpstream::HangUp);
+        }
         self.parts.on_end = Box::new(());
     }
 }

@@ -213,6 +213,11 @@ impl Handler<ToUpstream> for UpstreamSession {
                 log::trace!("{} dir=upstream sends type={}", self.trace, event.kind());
                 self.queue(OpCode::Text, text.as_bytes(), weight);
             }
+            ToUpstream::Append { audio, weight, .. } if audio.is_empty() => {
+                if let Some(socket) = &mut self.socket {
+                    socket.mark(weight);
+                }
+            }
             ToUpstream::Append { event_id, audio, weight } => {
                 self.scratch.clear();
                 Append::encode_into(&event_id, &audio, &mut self.scratch);

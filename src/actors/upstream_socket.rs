@@ -86,6 +86,11 @@ impl UpstreamSocket {
     /// Queues a frame.
     pub(super) fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
         Parser::write_message(&mut self.write, payload, opcode, true, true);
+        self.mark(weight);
+    }
+
+    /// Counts this weight as written once everything that is queued so far has been.
+    pub(super) fn mark(&mut self, weight: usize) {
         if weight > 0 {
             self.marks.push_back((self.written + self.write.len() as u64, weight));
         }

@@ -3,6 +3,7 @@
 //! `peers` are the two neighbours and the process; `rows_*` are the compatibility cases under their
 //! numbers; the others go where those do not look.
 
+mod audio;
 mod client_input;
 mod endings;
 mod handshake;
