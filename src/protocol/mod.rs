@@ -4,6 +4,8 @@
 
 pub mod agent;
 pub mod audio;
+#[cfg(test)]
+mod fixtures;
 pub mod ids;
 pub mod realtime;
 mod wire;

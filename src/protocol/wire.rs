@@ -1,12 +1,13 @@
 //! What both message sets share: the `type` tag, the error of a failed decode, and the macros that turn
 //! one table of names into an enum with its decoder and encoder.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, Error, IgnoredAny, Visitor},
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor},
 };
+use serde_ignored::Path;
 
 /// Why a peer's text frame is not one of its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub enum DecodeError {
     Invalid {
         /// The message's `type`.
         kind: String,
-        /// Dotted path of the member, `agent.think.functions[0].name`; `.` is the message itself.
+        /// Dotted path of the member, `agent.think.functions[0].name`; `.` is the message itself. Cut if
+        /// it is very long, as is the reason.
         path: String,
         /// What was found and what was expected.
         reason: String,
@@ -82,9 +84,10 @@ struct Tag<'a> {
 /// The `type` of a text frame.
 pub(crate) fn kind_of(text: &str) -> Result<Cow<'_, str>, DecodeError> {
     match serde_json::from_str::<Tag<'_>>(text) {
-        Ok(tag) => Ok(tag.kind.0),
+        // serde takes an array for a struct too.
+        Ok(tag) if text.trim_start().starts_with('{') => Ok(tag.kind.0),
         // The tag's own error may come before the end of the text, so ask whether all of it is JSON.
-        Err(_) => match serde_json::from_str::<IgnoredAny>(text) {
+        _ => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Err(DecodeError::NoType),
             Err(error) => Err(DecodeError::NotJson { reason: error.to_string() }),
         },
@@ -101,16 +104,62 @@ pub(crate) fn decode_body<T: DeserializeOwned>(
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
     let body = serde_ignored::deserialize(tracked, |path| {
-        let path = path.to_string();
+        let path = shorten(dotted(&path));
         if path != "type" {
             ignored(path);
         }
     });
     body.map_err(|error| DecodeError::Invalid {
         kind: kind.to_owned(),
-        path: track.path().to_string(),
-        reason: strip_position(&error.to_string()),
+        path: shorten(track.path().to_string()),
+        reason: shorten(strip_position(&error.to_string())),
     })
+}
+
+/// A member's place as [`DecodeError::Invalid`] writes it.
+fn dotted(path: &Path<'_>) -> String {
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", dotted(parent)),
+        Path::Map { parent, key } => match dotted(parent) {
+            parent if parent.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            dotted(parent)
+        }
+    }
+}
+
+/// Paths and reasons quote the peer, who may have sent a megabyte where a number belongs.
+fn shorten(mut text: String) -> String {
+    const LONGEST: usize = 200;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// What is read from the members of a JSON object.
+pub(crate) trait FromMembers<'de>: Sized {
+    fn from_members<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error>;
+}
+
+/// Reads a JSON object and nothing else: by itself serde takes an array for a struct too, member by member
+/// in the order of declaration.
+pub(crate) fn object<'de, T: FromMembers<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct ObjectVisitor<T>(PhantomData<T>);
+    impl<'de, T: FromMembers<'de>> Visitor<'de> for ObjectVisitor<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::from_members(members)
+        }
+    }
+    deserializer.deserialize_map(ObjectVisitor(PhantomData))
 }
 
 /// serde_json ends its errors in ` at line 1 column 80`, which means nothing to whoever made the JSON
@@ -140,8 +189,28 @@ macro_rules! wire {
         $(#[$meta])*
         #[serde_with::skip_serializing_none]
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(remote = "Self")]
         #[allow(missing_docs, reason = "the vendor's names, described in the vendor's reference")]
         pub struct $name { $($(#[$fmeta])* pub $field: Option<$type>,)* }
+
+        impl<'de> $crate::protocol::wire::FromMembers<'de> for $name {
+            fn from_members<A: serde::de::MapAccess<'de>>(members: A) -> Result<Self, A::Error> {
+                // The derived function, which `remote` has put beside the trait.
+                Self::deserialize(serde::de::value::MapAccessDeserializer::new(members))
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::protocol::wire::object(deserializer)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
     )+};
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value, json};
 use crate::{
     config::{Backend, TurnDetection},
     protocol::{
-        agent::{Agent, AgentSettings, AudioOutput, Context, Function, History, Settings, Think},
+        agent::{Agent, AgentSettings, AudioOutput, Function, History, Settings, Think},
         audio::{self, AudioFormat, Encoding},
         realtime,
     },
@@ -126,7 +126,7 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
         Some(true) => &TurnDetection::Manual,
         _ => &backend.turn_detection,
     };
-    let history = agent.context.as_ref().map(previous_conversation).unwrap_or_default();
+    let history = previous_conversation(agent);
     let greeting = agent.greeting.clone().filter(|text| !text.trim().is_empty() && history.is_empty());
 
     let session = realtime::Session {
@@ -177,9 +177,10 @@ fn instructions(think: &Think, backend: &Backend, history: &str) -> Option<Strin
 }
 
 /// R4's block: a line for each side's text and for each call. Items would be echoed back as new text.
-fn previous_conversation(context: &Context) -> String {
+fn previous_conversation(agent: &AgentSettings) -> String {
+    let context = agent.context.as_ref().and_then(|context| context.messages.as_ref());
     let mut block = String::new();
-    for entry in context.messages.iter().flatten() {
+    for entry in context.or(agent.messages.as_ref()).into_iter().flatten() {
         for line in history_lines(entry) {
             block.push_str(if block.is_empty() { "Previous conversation:\n" } else { "\n" });
             block.push_str(&line);
@@ -233,7 +234,12 @@ fn names_a_tool(choice: &Map<String, Value>) -> bool {
     let text = |key| choice.get(key).and_then(Value::as_str);
     match text("type") {
         Some("function") => text("name").is_some() && choice.len() == 2,
-        Some("mcp") => text("server_label").is_some(),
+        Some("mcp") => {
+            text("server_label").is_some()
+                && choice.iter().all(|(key, value)| {
+                    matches!(key.as_str(), "type" | "server_label" | "name") && value.is_string()
+                })
+        }
         _ => false,
     }
 }
@@ -337,6 +343,7 @@ fn realtime_turn_detection(
             eagerness: None,
             create_response: Some(*create_response),
             interrupt_response: Some(*interrupt_response),
+            model_version: None,
         }),
         TurnDetection::SemanticVad { eagerness, create_response, interrupt_response } => {
             Some(realtime::TurnDetection {

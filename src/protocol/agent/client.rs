@@ -59,10 +59,13 @@ pub struct UpdateThinkLive {
 }
 
 /// `UpdateSpeak`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateSpeak {
     /// One configuration, or several in order of preference.
-    pub speak: OneOrMany<Speak>,
+    pub speak: Option<OneOrMany<Speak>>,
+    /// The voice alone, as older clients send it.
+    pub model: Option<String>,
 }
 
 /// `UpdatePrompt`: adds to the prompt in force.

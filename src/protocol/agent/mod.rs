@@ -4,6 +4,8 @@
 mod client;
 mod server;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use client::{
     AgentMessage, ClientMessage, FunctionCallAnswer, UpdateListen, UpdatePrompt, UpdateSpeak, UpdateThink,
@@ -11,8 +13,8 @@ pub use client::{
 };
 pub use server::{
     Alternative, CancelledCall, Content, ConversationText, FrustrationDetected, FunctionCall,
-    FunctionCallCancelled, FunctionCallRequest, FunctionCallResponse, InjectionRefused, LatencyReport,
-    Notice, Role, ServerMessage, StartedSpeaking, Transcript, UtteranceEnd, Welcome,
+    FunctionCallCancelled, FunctionCallRequest, FunctionCallResponse, HistoryMessage, InjectionRefused,
+    LatencyReport, Notice, Role, ServerMessage, StartedSpeaking, Transcript, UtteranceEnd, Welcome,
 };
 pub use settings::{
     Agent, AgentSettings, Audio, AudioInput, AudioOutput, Context, Endpoint, Flags, Function, History,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Empty, History};
+use super::{Empty, HistoryCall};
 use crate::protocol::{
     DecodeError,
     ids::CallId,
@@ -32,7 +32,7 @@ messages! {
         "InjectionRefused" => InjectionRefused(InjectionRefused),
         "FrustrationDetected" => FrustrationDetected(FrustrationDetected),
         "__customFromThinkProvider" => CustomFromThinkProvider(Content<Value>),
-        "History" => History(Box<History>),
+        "History" => History(Box<HistoryMessage>),
         "Error" => Error(Notice),
         "Warning" => Warning(Notice),
         "AgentDone" => AgentDone(Empty),
@@ -180,6 +180,18 @@ pub struct FrustrationDetected {
     pub count: u32,
     /// Whether somebody was called.
     pub escalated: bool,
+}
+
+/// `History`: an utterance or function calls once more, as they enter the conversation.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryMessage {
+    /// Who said it.
+    pub role: Option<Role>,
+    /// What was said.
+    pub content: Option<String>,
+    /// The calls, with their answers.
+    pub function_calls: Option<Vec<HistoryCall>>,
 }
 
 /// `Error` and `Warning`.

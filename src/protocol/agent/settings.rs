@@ -37,10 +37,11 @@ wire! {
     /// `audio.output`; `sample_rate` in Hz, `bitrate` in bits per second.
     AudioOutput { encoding: String, sample_rate: u32, bitrate: u32, container: String }
 
-    /// `agent` as an object.
+    /// `agent` as an object; `messages` is what older SDKs send for `context.messages`.
     AgentSettings {
         language: String,
         context: Context,
+        messages: Vec<History>,
         listen: Listen,
         think: OneOrMany<Think>,
         think_live: ThinkLive,

@@ -14,7 +14,7 @@ use crate::protocol::{
 messages! {
     /// An event that goes upstream.
     pub enum ClientEvent {
-        "session.update" => SessionUpdate(Box<SessionUpdate>),
+        "session.update" | "transcription_session.update" => SessionUpdate(Box<SessionUpdate>),
         "input_audio_buffer.append" => Append(Append),
         "input_audio_buffer.commit" => Commit(CommitBuffer),
         "input_audio_buffer.clear" => ClearInput(CommitBuffer),

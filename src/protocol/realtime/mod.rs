@@ -4,6 +4,8 @@
 mod client;
 mod objects;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{
     Append, CancelResponse, ClientEvent, CommitBuffer, CreateItem, CreateResponse, ItemReference,

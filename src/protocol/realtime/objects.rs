@@ -7,8 +7,19 @@ use crate::protocol::{
     wire::wire,
 };
 
+impl Session {
+    /// The turn detection that this session states, wherever it has it: none if it says nothing, none
+    /// within if it is off.
+    pub fn stated_turn_detection(&self) -> Option<Option<&TurnDetection>> {
+        let input = self.audio.as_ref().and_then(|audio| audio.input.as_ref());
+        let present = input.and_then(|input| input.turn_detection.as_ref());
+        present.or(self.turn_detection.as_ref()).map(Option::as_ref)
+    }
+}
+
 wire! {
-    /// The session's configuration; in an update only the members that change.
+    /// The session's configuration; in an update only the members that change. What follows `include`
+    /// is the beta's, read from servers that still have that shape and never sent (section 8).
     Session {
         #[serde(rename = "type")]
         kind: String,
@@ -28,6 +39,17 @@ wire! {
         tracing: Value,
         truncation: Value,
         include: Value,
+        modalities: Vec<String>,
+        voice: Value,
+        speed: f64,
+        input_audio_format: String,
+        output_audio_format: String,
+        input_audio_transcription: Transcription,
+        input_audio_noise_reduction: Value,
+        #[serde(default, deserialize_with = "serde_with::rust::double_option::deserialize")]
+        turn_detection: Option<TurnDetection>,
+        max_response_output_tokens: Value,
+        temperature: f64,
     }
 
     /// `session.audio`.
@@ -73,6 +95,7 @@ wire! {
         eagerness: String,
         create_response: bool,
         interrupt_response: bool,
+        model_version: Value,
     }
 
     /// A tool that the model may call: a function, or an MCP server of the vendor's.
