@@ -170,7 +170,7 @@ impl Eagerness {
 pub struct Transcription {
     /// Transcription model.
     pub model: String,
-    /// Language of the speech, such as `en`; `None` lets the model find out.
+    /// Language of the speech where the client names none, `en` if `None`; `multi` lets the model find out.
     pub language: Option<String>,
     /// Hint for the model, such as names to expect.
     pub prompt: Option<String>,
