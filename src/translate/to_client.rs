@@ -38,7 +38,7 @@ fn part_text(part: &Part) -> Option<String> {
         let arguments = part.arguments.as_deref().unwrap_or_default();
         return Some(format!("Function call: {name}({arguments})"));
     }
-    part.text.clone().or_else(|| part.transcript.clone()).filter(|text| !text.is_empty())
+    [&part.text, &part.transcript].into_iter().flatten().find(|text| !text.is_empty()).cloned()
 }
 
 /// The text of a user's typed item, to be recognised where a server chose the id itself (R5).
