@@ -132,7 +132,7 @@ fn dotted(path: &Path<'_>) -> String {
 }
 
 /// Paths and reasons quote the peer, who may have sent a megabyte where a number belongs.
-fn shorten(mut text: String) -> String {
+pub(crate) fn shorten(mut text: String) -> String {
     const LONGEST: usize = 200;
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);

@@ -5,5 +5,7 @@ pub mod audio;
 pub mod g711;
 pub mod resample;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod to_client;
 pub mod to_upstream;

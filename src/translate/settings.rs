@@ -10,7 +10,7 @@ use crate::{
     protocol::{
         agent::{Agent, AgentSettings, AudioOutput, Function, History, Settings, Think},
         audio::{self, AudioFormat, Encoding},
-        realtime,
+        realtime, shorten,
     },
 };
 
@@ -101,7 +101,7 @@ impl fmt::Display for SettingsError {
 }
 
 fn invalid(path: impl Into<String>, reason: impl Into<String>) -> SettingsError {
-    SettingsError { code: "INVALID_SETTINGS", path: path.into(), reason: reason.into() }
+    SettingsError { code: "INVALID_SETTINGS", path: path.into(), reason: shorten(reason.into()) }
 }
 
 /// The session that a first `Settings` asks for on `backend`.
@@ -457,15 +457,19 @@ fn container(output: &AudioOutput) -> Result<bool, SettingsError> {
 }
 
 fn session_format(format: &Value) -> Result<AudioFormat, SettingsError> {
-    match (format.get("type").and_then(Value::as_str), format.get("rate").and_then(Value::as_u64)) {
-        (Some("audio/pcm"), None | Some(24_000)) => Ok(audio::PCM_24K),
-        (Some("audio/pcmu"), None) => Ok(audio::MULAW_8K),
-        (Some("audio/pcma"), None) => Ok(audio::ALAW_8K),
-        _ => Err(invalid(
-            "agent.sessionAudioOutput.format",
-            format!("{format} is none of audio/pcm at 24000, audio/pcmu, audio/pcma"),
-        )),
-    }
+    let named = match format.get("type").and_then(Value::as_str) {
+        Some("audio/pcm") => Some(audio::PCM_24K),
+        Some("audio/pcmu") => Some(audio::MULAW_8K),
+        Some("audio/pcma") => Some(audio::ALAW_8K),
+        _ => None,
+    };
+    let rate = format.get("rate").filter(|rate| !rate.is_null());
+    named
+        .filter(|format| rate.is_none_or(|rate| rate.as_f64() == Some(f64::from(format.sample_rate))))
+        .ok_or_else(|| {
+            let reason = "is none of audio/pcm at 24000, audio/pcmu and audio/pcma at 8000";
+            invalid("agent.sessionAudioOutput.format", reason)
+        })
 }
 
 fn realtime_format(format: AudioFormat) -> realtime::Format {

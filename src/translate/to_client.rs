@@ -78,7 +78,8 @@ pub fn error(error: &ErrorBody) -> Notice {
         Some("session_expired") => "session_max_duration",
         Some(code) => code,
     };
-    let mut description = visible(error.message.as_deref().unwrap_or("upstream reported an error"));
+    let message = error.message.as_deref().filter(|message| !message.is_empty());
+    let mut description = visible(message.unwrap_or("upstream reported an error"));
     if let Some(param) = error.param.as_deref().filter(|param| !description.contains(param)) {
         description = format!("{description} (param: {param})");
     }
@@ -110,6 +111,17 @@ pub fn response_failure(response: &Response) -> Option<Notice> {
 /// The web component hides every error that quotes the vendor's stock sentence for an internal fault, and
 /// the user would wait for an answer that never comes; so the sentence is put in other words.
 fn visible(message: &str) -> String {
-    const STOCK: &str = "The server had an error while processing your request";
-    message.replace(STOCK, "Upstream had an internal error while processing the request")
+    const STOCK: &str = "server had an error while processing your request";
+    const VISIBLE: &str = "upstream service had an internal error while processing the request";
+    // Lower case of ASCII alone, so that places in it are places in the message.
+    let lower = message.to_ascii_lowercase();
+    let mut visible = String::with_capacity(message.len());
+    let mut copied = 0;
+    for (start, stock) in lower.match_indices(STOCK) {
+        visible.push_str(&message[copied..start]);
+        visible.push_str(VISIBLE);
+        copied = start + stock.len();
+    }
+    visible.push_str(&message[copied..]);
+    visible
 }

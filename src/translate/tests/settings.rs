@@ -1,0 +1,202 @@
+//! Settings and the session that it becomes, as a table: `fixtures/settings/*.json`. A case has `settings`,
+//! optional TOML of the `backend`, and either the whole `session` or the `error`; it may also say
+//! `greeting`, `component`, `audio` and `turns`.
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    config::{Backend, Config},
+    protocol::{
+        DecodeError,
+        agent::{ClientMessage, Settings},
+    },
+    translate::settings::{AudioPlan, Translated, TurnTaking, translate},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    settings: Value,
+    #[serde(default)]
+    backend: String,
+    session: Option<Value>,
+    error: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    greeting: Option<Value>,
+    component: Option<bool>,
+    audio: Option<Value>,
+    turns: Option<Value>,
+}
+
+/// A member that is null says so, unlike one that is absent.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+fn backend(more: &str) -> Backend {
+    const KEYS: &str =
+        "[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"wss://h\"\n";
+    let config = Config::from_toml("case", &format!("{KEYS}{more}"), []);
+    let mut config = config.unwrap_or_else(|error| panic!("{error}"));
+    config.backends.remove(0)
+}
+
+#[track_caller]
+fn decode(settings: &Value) -> Result<Settings, DecodeError> {
+    match ClientMessage::decode(&settings.to_string(), |_| ())? {
+        ClientMessage::Settings(settings) => Ok(*settings),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a Settings comes to, or the error's code and path.
+fn outcome(settings: &Value, backend: &Backend) -> Result<Translated, Value> {
+    let settings = match decode(settings) {
+        Ok(settings) => settings,
+        Err(DecodeError::Invalid { path, .. }) => {
+            return Err(json!({ "code": "INVALID_SETTINGS", "path": path }));
+        }
+        Err(other) => panic!("{other}"),
+    };
+    translate(&settings, backend).map_err(|error| {
+        assert!((1..=201).contains(&error.reason.chars().count()), "{}", error.reason);
+        assert_eq!(error.to_string(), format!("{}: {}", error.path, error.reason));
+        json!({ "code": error.code, "path": error.path })
+    })
+}
+
+#[test]
+fn each_settings_becomes_the_session_of_its_fixture() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/translate/fixtures/settings");
+    let mut checked = 0;
+    for file in fs::read_dir(&directory).expect("the fixtures are there") {
+        let path = file.expect("a directory entry").path();
+        let text = fs::read_to_string(&path).expect("a fixture is text");
+        let cases: Vec<Case> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        for case in cases {
+            check(&case, &format!("{path:?}, {:?}: {}", case.name, case.settings));
+            checked += 1;
+        }
+    }
+    assert!(checked > 200, "{checked} cases in {directory:?}");
+}
+
+#[track_caller]
+fn check(case: &Case, place: &str) {
+    let outcome = outcome(&case.settings, &backend(&case.backend));
+    let (translated, session) = match (outcome, &case.session, &case.error) {
+        (Ok(translated), Some(session), None) => (translated, session),
+        (Err(error), None, Some(expected)) => return assert_eq!(error, *expected, "{place}"),
+        (outcome, ..) => panic!("{outcome:?}: {place}"),
+    };
+    let sent = serde_json::to_value(&translated.session).expect("a session is JSON");
+    assert_eq!(numbers(sent.clone()), numbers(session.clone()), "{place}");
+    assert_acceptable(&sent, place);
+    if let Some(greeting) = &case.greeting {
+        assert_eq!(json!(translated.greeting), *greeting, "{place}");
+    }
+    if let Some(component) = case.component {
+        assert_eq!(translated.from_component, component, "{place}");
+    }
+    if let Some(audio) = &case.audio {
+        assert_eq!(describe_audio(translated.audio), *audio, "{place}");
+    }
+    if let Some(turns) = &case.turns {
+        assert_eq!(describe_turns(translated.turns), *turns, "{place}");
+    }
+}
+
+fn describe_audio(plan: AudioPlan) -> Value {
+    json!({
+        "client_input": plan.client_input.to_string(),
+        "upstream_input": plan.upstream_input.to_string(),
+        "upstream_output": plan.upstream_output.to_string(),
+        "client_output": plan.client_output.to_string(),
+        "wav": plan.wav,
+    })
+}
+
+fn describe_turns(turns: TurnTaking) -> Value {
+    match turns {
+        TurnTaking::Manual => json!("manual"),
+        TurnTaking::Detected { create_response, interrupt_response } => {
+            json!({ "create_response": create_response, "interrupt_response": interrupt_response })
+        }
+    }
+}
+
+/// JSON has one kind of number: `1` and `1.0` are the same.
+fn numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(values) => values.into_iter().map(numbers).collect(),
+        Value::Object(members) => members.into_iter().map(|(key, value)| (key, numbers(value))).collect(),
+        other => other,
+    }
+}
+
+/// What holds for every update (R1): what is always stated, no null but one, nothing the API would refuse.
+#[track_caller]
+fn assert_acceptable(session: &Value, place: &str) {
+    const MEMBERS: [&str; 8] = [
+        "type",
+        "instructions",
+        "output_modalities",
+        "audio",
+        "tools",
+        "tool_choice",
+        "max_output_tokens",
+        "prompt",
+    ];
+    let keys = |value: &Value| value.as_object().map(Map::len).unwrap_or_default();
+    for key in session.as_object().expect("an object").keys() {
+        assert!(MEMBERS.contains(&key.as_str()), "{key}: {place}");
+    }
+    assert_eq!(session["type"], "realtime");
+    let input = &session["audio"]["input"];
+    assert_eq!(keys(input), 3, "{place}");
+    let format = &input["format"];
+    assert_eq!(format["type"] == "audio/pcm", format["rate"] == 24_000, "{place}");
+    assert!(input["transcription"]["model"].is_string(), "{place}");
+    let detection = input.as_object().and_then(|input| input.get("turn_detection"));
+    let members = match detection.expect("turn detection is always stated")["type"].as_str() {
+        None => 0,
+        Some("server_vad") => 6,
+        Some("semantic_vad") => 4,
+        Some(other) => panic!("{other}: {place}"),
+    };
+    let idle = usize::from(input["turn_detection"]["idle_timeout_ms"].is_number());
+    assert_eq!(keys(&input["turn_detection"]), if idle == 1 { 7 } else { members }, "{place}");
+    // What a tool's schema or a prompt's variables hold is the client's business.
+    let mut ours = session.clone();
+    let ours = ours.as_object_mut().expect("an object");
+    for key in ["tools", "prompt"] {
+        ours.remove(key);
+    }
+    ours["audio"]["input"].as_object_mut().expect("an object").remove("turn_detection");
+    let text = serde_json::to_string(ours).expect("JSON");
+    assert!(!text.contains("null") && !text.contains("temperature"), "{place}");
+}
+
+#[test]
+fn integers_are_written_as_integers() {
+    let settings = decode(&json!({
+        "type": "Settings",
+        "agent": { "idleTimeoutMs": 6000.0, "think": { "maxOutputTokens": 12.0 } },
+    }));
+    let translated = translate(&settings.expect("settings"), &backend("")).expect("a session");
+    let sent = serde_json::to_string(&translated.session).expect("JSON");
+    assert!(sent.contains(r#""idle_timeout_ms":6000,"#), "{sent}");
+    assert!(sent.contains(r#""max_output_tokens":12"#), "{sent}");
+}
+
+#[test]
+fn the_default_plan_is_that_of_an_empty_settings() {
+    let translated = translate(&Settings::default(), &backend("")).expect("a session");
+    assert_eq!(translated.audio, AudioPlan::default());
+}
