@@ -41,7 +41,7 @@ wire! {
         include: Value,
         modalities: Vec<String>,
         voice: Value,
-        speed: f64,
+        speed: Number,
         input_audio_format: String,
         output_audio_format: String,
         input_audio_transcription: Transcription,

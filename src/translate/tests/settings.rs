@@ -187,12 +187,17 @@ fn assert_acceptable(session: &Value, place: &str) {
 fn integers_are_written_as_integers() {
     let settings = decode(&json!({
         "type": "Settings",
-        "agent": { "idleTimeoutMs": 6000.0, "think": { "maxOutputTokens": 12.0 } },
+        "agent": {
+            "idleTimeoutMs": 6000.0,
+            "sessionAudioOutput": { "speed": 1 },
+            "think": { "maxOutputTokens": 12.0 },
+        },
     }));
     let translated = translate(&settings.expect("settings"), &backend("")).expect("a session");
     let sent = serde_json::to_string(&translated.session).expect("JSON");
     assert!(sent.contains(r#""idle_timeout_ms":6000,"#), "{sent}");
     assert!(sent.contains(r#""max_output_tokens":12"#), "{sent}");
+    assert!(sent.contains(r#""speed":1}"#), "{sent}");
 }
 
 #[test]
