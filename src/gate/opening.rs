@@ -85,9 +85,10 @@ impl Opening {
     }
 
     fn audio_open(&self) -> bool {
-        // Audio that follows a Settings is in the format that the Settings names.
+        // Audio that follows a Settings is in the format that the Settings names, and none overtakes what
+        // is held for a Settings that was refused.
         let settled = matches!(self.first, FirstSettings::Missing | FirstSettings::Applied);
-        self.session_open && settled
+        self.session_open && settled && self.audio.is_empty()
     }
 }
 
@@ -221,9 +222,9 @@ impl Gate {
             }
             None => {
                 self.opening.first = FirstSettings::Missing;
+                self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
                 if !self.opening.session_open {
                     self.phase = Phase::Opening;
-                    self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
                 }
             }
         }
@@ -236,6 +237,8 @@ impl Gate {
             GreetingMode::Speak => {
                 let instructions = Some(to_upstream::greeting_instructions(&greeting));
                 self.wishes.push(Wish { unconfirmed: Vec::new(), instructions });
+                // The text above has been given; its signals come with the speech, or for want of it.
+                self.end_signals_owed = true;
             }
         }
     }

@@ -290,6 +290,7 @@ impl Turn {
             && running.event_id.as_ref().is_some_and(matches)
         {
             running.event_id = None;
+            running.response.mute = false;
             let wishes = std::mem::take(&mut running.wishes);
             // An announced one is what runs; then nothing unannounced does.
             if self.announced.iter().any(|response| !response.ended) {
@@ -302,7 +303,9 @@ impl Turn {
             .iter_mut()
             .rev()
             .find(|response| response.asked.as_ref().is_some_and(|(ours, _)| matches(ours)));
-        asked.and_then(|response| response.asked.take()).map(|(_, wishes)| wishes).unwrap_or_default()
+        let Some(response) = asked else { return Vec::new() };
+        response.mute = false;
+        response.asked.take().map(|(_, wishes)| wishes).unwrap_or_default()
     }
 
     /// The next moment at which a response has been silent for `patience`.

@@ -1,1 +1,18 @@
-//! tests
+//! The gate's rules as tests: by number, as every order of two scripts, and as random input.
+
+mod oracle;
+mod render;
+mod scenario;
+mod words;
+
+mod interleavings;
+mod properties;
+mod rules_calls;
+mod rules_endings;
+mod rules_errors;
+mod rules_microphone;
+mod rules_opening;
+mod rules_output;
+mod rules_speech;
+mod rules_turns;
+mod rules_unannounced;

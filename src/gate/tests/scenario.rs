@@ -1,0 +1,330 @@
+//! The mini-language of the scenario tests: a test is a list of steps, each of which says when, what
+//! happens, and exactly which effects follow, in order.
+//!
+//! The runner feeds due timers by itself (an effect that no step expects fails the test) and reports
+//! everything sent as delivered at once, unless a step is `undelivered`. A failure prints the whole trace.
+
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{render, words};
+use crate::{
+    config::{Backend, BackendUrl},
+    gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
+    protocol::{agent::ClientMessage, realtime::ClientEvent, realtime::ServerEvent},
+};
+
+/// What can happen in a step.
+pub(super) enum Action {
+    /// An input as it is.
+    Input(Input),
+    /// A text frame of the client.
+    Client(String),
+    /// A text frame of upstream. `$update`, `$item_event`, `$item_id` and `$create` stand for the ids of the
+    /// last `session.update`, of the last user item's event and item, and of the last `response.create`.
+    Upstream(String),
+    /// A timer is due, exactly now.
+    Due,
+    /// A leg delivers everything that it has and has not reported.
+    Delivers(Leg),
+}
+
+impl From<Input> for Action {
+    fn from(input: Input) -> Self {
+        Self::Input(input)
+    }
+}
+
+/// One line of a scenario.
+pub(super) struct Step {
+    at_ms: u64,
+    action: Action,
+    expected: Vec<String>,
+    delivered: bool,
+}
+
+impl Step {
+    /// What this step sends stays with the legs until they are said to deliver.
+    pub(super) fn undelivered(self) -> Self {
+        Self { delivered: false, ..self }
+    }
+}
+
+/// At `at_ms` something happens, and these effects follow.
+pub(super) fn at<const N: usize>(at_ms: u64, action: impl Into<Action>, expected: [&str; N]) -> Step {
+    let expected = expected.iter().map(|&line| line.to_owned()).collect();
+    Step { at_ms, action: action.into(), expected, delivered: true }
+}
+
+/// At `at_ms`, and not before, a timer fires, and these effects follow.
+pub(super) fn due<const N: usize>(at_ms: u64, expected: [&str; N]) -> Step {
+    at(at_ms, Action::Due, expected)
+}
+
+/// The connection that a test begins with.
+pub(super) struct Scenario {
+    backend: Backend,
+    limits: Limits,
+    opening: Vec<Action>,
+}
+
+/// Nothing has happened yet.
+pub(super) fn fresh() -> Scenario {
+    let url = BackendUrl::SelfPath("/sim/openai".to_owned());
+    Scenario { backend: Backend::new("openai", "/openai", url), limits: limits(), opening: Vec::new() }
+}
+
+/// An open session of a client of Deepgram's, with server VAD.
+pub(super) fn deepgram() -> Scenario {
+    opened_with("{}")
+}
+
+/// An open session of the component, with server VAD.
+pub(super) fn component() -> Scenario {
+    opened_with(r#"{"idleTimeoutMs":10000}"#)
+}
+
+/// An open session of the component, with manual commits.
+pub(super) fn manual() -> Scenario {
+    opened_with(r#"{"useOpenAIManualAudioCommit":true,"think":{"prompt":"Be brief."}}"#)
+}
+
+fn opened_with(agent: &str) -> Scenario {
+    let opening = vec![
+        Input::ClientConnected.into(),
+        Input::UpstreamOpened.into(),
+        words::settings(agent),
+        words::session_updated(),
+    ];
+    Scenario { opening, ..fresh() }
+}
+
+impl Scenario {
+    /// The same with another configuration.
+    pub(super) fn backend(mut self, change: impl FnOnce(&mut Backend)) -> Self {
+        change(&mut self.backend);
+        self
+    }
+
+    /// The same with other limits.
+    pub(super) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+}
+
+/// The default limits.
+pub(super) fn limits() -> Limits {
+    Limits {
+        before_ready: 2 * 1024 * 1024,
+        leg: 4 * 1024 * 1024,
+        settings_timeout: Duration::from_secs(60),
+        idle_timeout: Some(Duration::from_secs(300)),
+        max_session: None,
+        slow_leg_timeout: Duration::from_secs(10),
+        call_timeout: Duration::from_secs(60),
+    }
+}
+
+/// Runs the steps. What comes back is where the connection stands then.
+pub(super) fn check<const N: usize>(scenario: Scenario, steps: [Step; N]) -> Run {
+    check_all(scenario, steps.into())
+}
+
+/// The same for steps that were put together.
+pub(super) fn check_all(scenario: Scenario, steps: Vec<Step>) -> Run {
+    let mut run = Run::new(scenario);
+    for step in steps {
+        run.step(step);
+    }
+    run
+}
+
+/// A gate with its clock and the story so far.
+pub(super) struct Run {
+    pub(super) gate: Gate,
+    base: Instant,
+    now_ms: u64,
+    /// What the legs have and have not reported, client first.
+    unreported: [usize; 2],
+    ids: HashMap<&'static str, String>,
+    /// Every effect since the opening.
+    pub(super) effects: Vec<Effect>,
+    trace: String,
+}
+
+impl Run {
+    fn new(scenario: Scenario) -> Self {
+        let Scenario { backend, limits, opening } = scenario;
+        let mut run = Self {
+            gate: Gate::new(Arc::new(backend), limits, "request-1".to_owned()),
+            base: Instant::now(),
+            now_ms: 0,
+            unreported: [0; 2],
+            ids: HashMap::new(),
+            effects: Vec::new(),
+            trace: String::new(),
+        };
+        for action in opening {
+            let effects = run.act(action);
+            run.deliver(&effects);
+        }
+        run.effects.clear();
+        run.trace.clear();
+        run
+    }
+
+    fn step(&mut self, step: Step) {
+        assert!(step.at_ms >= self.now_ms, "steps are in order");
+        self.advance(step.at_ms);
+        if matches!(step.action, Action::Due) {
+            let due = self.gate.deadline().map(|at| at - self.base);
+            if due != Some(Duration::from_millis(step.at_ms)) {
+                self.fail(&format!("no timer is due at {} ms, but at {due:?}", step.at_ms));
+            }
+        }
+        let mut effects = self.act(step.action);
+        if step.delivered {
+            effects.extend(self.deliver(&effects));
+        }
+        let lines: Vec<String> = effects.iter().map(render::line).collect();
+        let same = lines.len() == step.expected.len()
+            && lines.iter().zip(&step.expected).all(|(line, expected)| render::fits(line, expected));
+        if !same {
+            self.fail(&format!("expected at {} ms: {:#?}", step.at_ms, step.expected));
+        }
+    }
+
+    /// Lets time pass up to `to_ms`; whatever fires before has no effect.
+    fn advance(&mut self, to_ms: u64) {
+        let to = self.base + Duration::from_millis(to_ms);
+        for _ in 0..100 {
+            let Some(at) = self.gate.deadline().filter(|at| *at < to) else {
+                self.now_ms = to_ms;
+                return;
+            };
+            let at_ms = (at - self.base).as_millis() as u64;
+            self.now_ms = self.now_ms.max(at_ms);
+            let effects = self.act(Action::Due);
+            if !effects.is_empty() {
+                self.fail("no step expects what a timer did");
+            }
+        }
+        self.fail("timers fire without an end");
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        let (input, told) = match action {
+            Action::Input(input) => {
+                let told = format!("{input:?}");
+                (input, told)
+            }
+            Action::Client(json) => {
+                let message = ClientMessage::decode(&json, |_| ());
+                (message.map_or_else(Input::ClientMalformed, Input::Client), format!("client {json}"))
+            }
+            Action::Upstream(json) => {
+                let json = self.with_ids(json);
+                let event = ServerEvent::decode(&json);
+                let input = match event {
+                    Ok(decoded) => {
+                        assert_eq!(decoded.damage, None, "a scenario's events are whole");
+                        Input::Upstream(decoded.event)
+                    }
+                    Err(error) => Input::UpstreamMalformed(error),
+                };
+                (input, format!("upstream {json}"))
+            }
+            Action::Due => (Input::Timeout, "time".to_owned()),
+            Action::Delivers(leg) => {
+                let bytes = std::mem::take(&mut self.unreported[leg as usize]);
+                (Input::Delivered { leg, bytes }, format!("{leg:?} delivers {bytes}"))
+            }
+        };
+        let told: String = told.chars().take(300).collect();
+        writeln!(self.trace, "{:>6} ms  {told}", self.now_ms).expect("text takes all");
+        let now = self.base + Duration::from_millis(self.now_ms);
+        let effects = self.gate.handle(input, now);
+        for effect in &effects {
+            writeln!(self.trace, "             {}", render::line(effect)).expect("text takes all");
+            self.note(effect);
+        }
+        self.effects.extend(effects.iter().cloned());
+        effects
+    }
+
+    fn note(&mut self, effect: &Effect) {
+        match effect {
+            Effect::ToClient(frame) => self.unreported[Leg::Client as usize] += frame.weight(),
+            Effect::ToUpstream(frame) => {
+                self.unreported[Leg::Upstream as usize] += frame.weight();
+                if let UpstreamFrame::Event(event) = frame {
+                    self.note_ids(event);
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn note_ids(&mut self, event: &ClientEvent) {
+        let (name, id) = match event {
+            ClientEvent::SessionUpdate(update) => ("$update", &update.event_id),
+            ClientEvent::CreateResponse(create) => ("$create", &create.event_id),
+            ClientEvent::CreateItem(create) => {
+                let item = create.item.as_ref().expect("an item is created");
+                if item.kind.as_deref() != Some("message") {
+                    return;
+                }
+                self.ids.insert("$item_id", item.id.as_ref().expect("ours have ids").to_string());
+                ("$item_event", &create.event_id)
+            }
+            _ => return,
+        };
+        self.ids.insert(name, id.as_ref().expect("every event of ours has an id").to_string());
+    }
+
+    fn with_ids(&self, json: String) -> String {
+        self.ids.iter().fold(json, |json, (name, id)| json.replace(name, id))
+    }
+
+    /// Both legs deliver what these effects gave them, and what that brings forth.
+    fn deliver(&mut self, effects: &[Effect]) -> Vec<Effect> {
+        let mut more = Vec::new();
+        let sent = |effect: &Effect| matches!(effect, Effect::ToClient(_) | Effect::ToUpstream(_));
+        if !effects.iter().any(sent) {
+            return more;
+        }
+        for _ in 0..1_000 {
+            let legs = [Leg::Client, Leg::Upstream];
+            let Some(leg) = legs.into_iter().find(|leg| self.unreported[*leg as usize] > 0) else {
+                return more;
+            };
+            more.extend(self.act(Action::Delivers(leg)));
+        }
+        self.fail("deliveries bring forth more without an end");
+    }
+
+    /// The latest frame of audio or text to the client, in bytes of text.
+    pub(super) fn client_messages(&self) -> impl Iterator<Item = &crate::protocol::agent::ServerMessage> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::ToClient(ClientFrame::Message(message)) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// The events that went upstream since the opening.
+    pub(super) fn upstream_events(&self) -> impl Iterator<Item = &ClientEvent> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::ToUpstream(UpstreamFrame::Event(event)) => Some(&**event),
+            _ => None,
+        })
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        panic!("{why}\nthe story so far:\n{}", self.trace)
+    }
+}
