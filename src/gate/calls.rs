@@ -109,7 +109,10 @@ impl FunctionCalls {
     ) {
         let call = OpenCall { id, name, deadline };
         match self.groups.iter_mut().find(|group| group.response == response) {
-            Some(group) => group.open.push(call),
+            Some(group) => {
+                group.open.push(call);
+                group.settled_by = None;
+            }
             None => self.groups.push(Group {
                 response,
                 ended,

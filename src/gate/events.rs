@@ -176,7 +176,12 @@ impl Gate {
 
     fn conversation_item(&mut self, item: Item, done: bool, now: Instant) {
         self.confirm_item(&item);
-        self.touch(None, item.id.as_ref(), now);
+        let is_ours =
+            item.role.as_deref() == Some("user") || item.kind.as_deref() == Some("function_call_output");
+        // What we sent says nothing of the response that runs.
+        if !is_ours {
+            self.touch(None, item.id.as_ref(), now);
+        }
         self.item_text(&item, now);
         if done
             && item.kind.as_deref() == Some("function_call_output")

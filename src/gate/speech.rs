@@ -170,6 +170,9 @@ impl Gate {
         }
         self.give_drafts(owner, now);
         self.end_speaking(owner);
+        if self.end_signals_owed {
+            self.tell_end_signals();
+        }
         if let Some(response) = self.turn.get_mut(owner) {
             response.interrupted = true;
             let serial = response.serial;
