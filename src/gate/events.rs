@@ -141,8 +141,7 @@ impl Gate {
         self.response_text_done(owner, done.item_id.as_ref(), done.text, now);
         match owner {
             Owner::Announced(_) => return,
-            Owner::Unannounced => self.end_unannounced(now),
-            Owner::Loose => self.finish_loose(now),
+            Owner::Unannounced | Owner::Loose => self.unannounced_text_done(owner, now),
         }
         self.calls.end_all();
     }
@@ -152,6 +151,9 @@ impl Gate {
         match self.touch(done.response_id.as_ref(), done.item_id.as_ref(), now) {
             Some(owner @ (Owner::Unannounced | Owner::Loose)) if !self.drop_stale(owner) => {
                 self.end_speaking(owner);
+                if self.turn.get_mut(owner).is_some_and(|response| response.text_ended) {
+                    self.finish_loose(now);
+                }
             }
             _ => (),
         }

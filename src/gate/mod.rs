@@ -70,6 +70,7 @@ use playback::Playback;
 use speech::Speech;
 use timers::{Timer, Timers};
 use turn::{Turn, Wish};
+use wishes::fits_client;
 
 /// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
 pub const CLIENT_MESSAGE_LIMIT: usize = 1024 * 1024;
@@ -388,8 +389,16 @@ impl Gate {
         ItemId::from(format!("vbi_{}", self.sent_events))
     }
 
+    /// Queues a message for the client, or a Warning in its place if it is larger than clients take.
     fn tell(&mut self, message: ServerMessage) {
-        let frame = ClientFrame::Message(message);
+        let mut frame = ClientFrame::Message(message);
+        if let ClientFrame::Message(message) = &frame
+            && !fits_client(message, frame.weight())
+        {
+            let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
+            let code = "MESSAGE_TOO_LARGE".to_owned();
+            frame = ClientFrame::Message(ServerMessage::Warning(Notice { description, code }));
+        }
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);
     }

@@ -74,17 +74,21 @@ impl<T> Outbox<T> {
         debug_assert_eq!(bytes, 0, "a leg reports whole frames");
     }
 
-    /// Drops the audio of a response that the leg has not been handed yet; whether there was any.
-    pub(super) fn drop_audio_of(&mut self, response: u32) -> bool {
-        let before = self.queue.len();
+    /// Drops the audio that the leg has not been handed yet, and names the responses whose audio was here
+    /// or is with the leg.
+    pub(super) fn drop_audio(&mut self) -> Vec<u32> {
+        let in_flight = self.in_flight.iter().filter_map(|sent| sent.audio.as_ref());
+        let mut responses: Vec<u32> = in_flight.map(|audio| audio.response).collect();
         let mut dropped = 0;
         self.queue.retain(|entry| {
-            let stale = entry.audio.as_ref().is_some_and(|audio| audio.response == response);
-            dropped += if stale { entry.weight } else { 0 };
-            !stale
+            let Some(audio) = &entry.audio else { return true };
+            responses.push(audio.response);
+            dropped += entry.weight;
+            false
         });
         self.queued -= dropped;
-        before != self.queue.len()
+        responses.dedup();
+        responses
     }
 
     /// The response whose audio is on its way, the oldest first.
@@ -127,23 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn only_the_audio_of_the_named_response_that_is_still_here_is_dropped() {
+    fn only_audio_that_is_still_here_is_dropped() {
         let mark = |response| Some(AudioMark { response, bytes: 10, item: None });
         let mut outbox = Outbox::default();
         outbox.push("handed over", WINDOW, mark(1));
         assert_eq!(outbox.next_frame(), Some("handed over"));
         outbox.push("stale", 10, mark(1));
         outbox.push("text", 5, None);
-        outbox.push("fresh", 10, mark(2));
-        assert!(outbox.drop_audio_of(1));
-        assert!(!outbox.drop_audio_of(1));
+        outbox.push("stale too", 10, mark(2));
+        assert_eq!(outbox.drop_audio(), [1, 2]);
+        assert_eq!(outbox.drop_audio(), [1]);
         let mut played = Vec::new();
         outbox.delivered(WINDOW, |audio| played.push(audio.response));
         assert_eq!(played, [1]);
-        assert_eq!(
-            [outbox.next_frame(), outbox.next_frame(), outbox.next_frame()],
-            [Some("text"), Some("fresh"), None]
-        );
-        assert_eq!(outbox.bytes(), 15);
+        assert_eq!([outbox.next_frame(), outbox.next_frame()], [Some("text"), None]);
+        assert_eq!(outbox.bytes(), 5);
     }
 }

@@ -9,10 +9,8 @@ use super::{
     answers::EndStatus,
     calls::ModelCall,
     turn::{Owner, Running},
-    wishes::fits_client,
 };
 use crate::{
-    gate::CLIENT_MESSAGE_LIMIT,
     protocol::{
         agent::{Empty, Role, ServerMessage, StartedSpeaking},
         ids::{ItemId, ResponseId},
@@ -143,13 +141,7 @@ impl Gate {
     }
 
     fn tell_assistant(&mut self, text: String) {
-        let message = to_client::conversation_text(Role::Assistant, text.clone());
-        if fits_client(&message, &text) {
-            self.tell(message);
-        } else {
-            let description = format!("a text of the agent is larger than {CLIENT_MESSAGE_LIMIT} bytes");
-            self.tell_warning("MESSAGE_TOO_LARGE", description);
-        }
+        self.tell(to_client::conversation_text(Role::Assistant, text));
     }
 
     /// `AgentStartedSpeaking`, once per response, before its first output.
@@ -208,9 +200,12 @@ impl Gate {
                 self.model_call(owner, call, false, now);
             } else if !stale && let Some(text) = to_client::assistant_text(&item) {
                 let id = item.id.as_ref();
-                let draft = self.turn.get_mut(owner).and_then(|response| response.take_draft(id));
+                // The item has all parts, a draft perhaps the last one alone.
+                if let Some(response) = self.turn.get_mut(owner) {
+                    response.take_draft(id);
+                }
                 if id.is_none_or(|id| !self.given_items.contains(id)) {
-                    self.give_text(owner, id, draft.unwrap_or(text), now);
+                    self.give_text(owner, id, text, now);
                 }
             }
         }
@@ -232,6 +227,23 @@ impl Gate {
         self.hand_out_at_end(owner, status, now);
         if !again {
             self.response_over(owner, now);
+        }
+    }
+
+    /// The text of an unannounced response is over, which ends it (R6). Its audio may go on for a while,
+    /// and its end signals come after that (R10).
+    pub(super) fn unannounced_text_done(&mut self, owner: Owner, now: Instant) {
+        let Some(response) = self.turn.get_mut(owner) else { return };
+        let outlasts = response.gave_audio && !response.end_signals;
+        response.text_ended = outlasts;
+        match owner {
+            Owner::Unannounced if outlasts => {
+                self.turn.loosen();
+                self.after_response(now);
+            }
+            Owner::Loose if outlasts => (),
+            Owner::Unannounced => self.end_unannounced(now),
+            Owner::Announced(_) | Owner::Loose => self.finish_loose(now),
         }
     }
 

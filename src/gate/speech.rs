@@ -1,7 +1,7 @@
 //! R12 and R13: what the user says, and what happens to the agent's answer when the user begins to speak.
 
 use std::{
-    collections::HashMap,
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
@@ -27,7 +27,8 @@ const TRANSCRIPT_LIMIT: usize = 64 * 1024;
 pub(super) struct Speech {
     speaking: bool,
     turn_ended: Option<Instant>,
-    transcripts: HashMap<ItemId, String>,
+    /// What was heard so far of each utterance, the oldest first.
+    transcripts: VecDeque<(ItemId, String)>,
 }
 
 impl Speech {
@@ -38,6 +39,24 @@ impl Speech {
     /// The user's part of the turn is over, however it was given; latencies count from here.
     pub(super) fn user_turn_ended(&mut self, now: Instant) {
         self.turn_ended = Some(now);
+    }
+
+    /// The transcript of an utterance so far. One that upstream never completes makes room at last.
+    fn transcript_of(&mut self, item: &ItemId) -> &mut String {
+        let known = self.transcripts.iter().position(|(known, _)| known == item);
+        let at = known.unwrap_or_else(|| {
+            if self.transcripts.len() >= OPEN_TRANSCRIPTS {
+                self.transcripts.pop_front();
+            }
+            self.transcripts.push_back((item.clone(), String::new()));
+            self.transcripts.len() - 1
+        });
+        &mut self.transcripts[at].1
+    }
+
+    fn take_transcript(&mut self, item: &ItemId) -> Option<String> {
+        let at = self.transcripts.iter().position(|(known, _)| known == item)?;
+        self.transcripts.remove(at).map(|(_, text)| text)
     }
 
     /// What passed from the end of the user's turn, seconds.
@@ -90,11 +109,10 @@ impl Gate {
         let (Some(item), Some(delta)) = (&event.item_id, &event.delta) else {
             return self.ignored(Rule::UserSpeech);
         };
-        let transcripts = &mut self.speech.transcripts;
-        if !self.component || (transcripts.len() >= OPEN_TRANSCRIPTS && !transcripts.contains_key(item)) {
+        if !self.component {
             return self.ignored(Rule::UserSpeech);
         }
-        let text = transcripts.entry(item.clone()).or_default();
+        let text = self.speech.transcript_of(item);
         if text.len() + delta.len() > TRANSCRIPT_LIMIT {
             return self.ignored(Rule::UserSpeech);
         }
@@ -105,7 +123,7 @@ impl Gate {
 
     /// All of the user's transcript.
     pub(super) fn transcription_completed(&mut self, event: &TranscriptionEvent) {
-        let pieces = event.item_id.as_ref().and_then(|item| self.speech.transcripts.remove(item));
+        let pieces = event.item_id.as_ref().and_then(|item| self.speech.take_transcript(item));
         let text = event.transcript.clone().or(pieces).unwrap_or_default();
         if self.component {
             self.tell(to_client::transcript(text, true, event));
@@ -119,37 +137,45 @@ impl Gate {
     /// Nothing more comes for this utterance.
     pub(super) fn transcription_failed(&mut self, event: &TranscriptionEvent) {
         if let Some(item) = &event.item_id {
-            self.speech.transcripts.remove(item);
+            self.speech.take_transcript(item);
         }
         self.ignored(Rule::UserSpeech);
     }
 
-    /// The user began to speak (R13): the answer that may still be heard is cut off, and the one that
+    /// The user began to speak (R13): the answers that may still be heard are cut off, and the one that
     /// runs is over.
     fn interrupt(&mut self, now: Instant) {
         let on_its_way = self.to_client.audio_on_its_way().cloned();
         let cut = self.playback.cut(self.plan.upstream_output, now);
-        let heard = match (&cut, &on_its_way) {
-            (Some(cut), _) => Some((cut.response, cut.item.clone(), cut.heard)),
-            (None, Some(mark)) => Some((mark.response, mark.item.clone(), Duration::ZERO)),
+        let mut stale = self.to_client.drop_audio();
+        let item = match (cut, on_its_way) {
+            (Some(cut), _) => {
+                stale.extend(cut.responses);
+                cut.item.map(|item| (item, cut.heard))
+            }
+            (None, Some(mark)) => mark.item.map(|item| (item, Duration::ZERO)),
             (None, None) => None,
         };
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
-            self.cut_off(owner, now);
             let interrupts = matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
             if !interrupts {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
             }
+            // A request that upstream has not begun to answer is over only if we cancel it.
+            let begun = self.turn.get_mut(owner).is_some_and(|response| response.gave_output);
+            if begun || !interrupts || matches!(owner, Owner::Announced(_)) {
+                self.cut_off(owner, now);
+            }
         }
-        let Some((serial, item, heard)) = heard else { return };
-        if let Some(owner) = self.turn.by_serial(serial) {
-            self.cut_off(owner, now);
+        for serial in stale {
+            if let Some(owner) = self.turn.by_serial(serial) {
+                self.cut_off(owner, now);
+            }
         }
-        self.to_client.drop_audio_of(serial);
-        if let Some(item_id) = item {
+        if let Some((item_id, heard)) = item {
             let event_id = Some(self.next_event_id());
             self.push_event(ClientEvent::TruncateItem(TruncateItem {
                 event_id,
@@ -162,10 +188,7 @@ impl Gate {
 
     /// The client gets the response's text so far and its end signals; then nothing more of it.
     fn cut_off(&mut self, owner: Owner, now: Instant) {
-        let begun = self.turn.get_mut(owner).is_some_and(|response| {
-            !response.interrupted && (response.gave_output || matches!(owner, Owner::Announced(_)))
-        });
-        if !begun {
+        if self.turn.get_mut(owner).is_none_or(|response| response.interrupted) {
             return;
         }
         self.give_drafts(owner, now);
@@ -175,8 +198,6 @@ impl Gate {
         }
         if let Some(response) = self.turn.get_mut(owner) {
             response.interrupted = true;
-            let serial = response.serial;
-            self.to_client.drop_audio_of(serial);
         }
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Response {
     pub(super) end_signals: bool,
     /// An `error` event told the client of its failure.
     pub(super) error_told: bool,
+    /// Its text has ended, and only its audio is waited for (an unannounced one's).
+    pub(super) text_ended: bool,
     /// When its first text came.
     pub(super) first_text: Option<Instant>,
     /// Text that is known and not given yet, by item.
@@ -97,6 +99,7 @@ impl Response {
             gave_audio: false,
             end_signals: false,
             error_told: false,
+            text_ended: false,
             first_text: None,
             drafts: Vec::new(),
             calls: Vec::new(),
@@ -276,6 +279,11 @@ impl Turn {
     /// The unannounced response that runs has ended. What it was asked for comes back with it.
     pub(super) fn end_unannounced(&mut self) -> Option<Running> {
         self.unannounced.take()
+    }
+
+    /// The unannounced response does not count as running any more, but its audio is still to come.
+    pub(super) fn loosen(&mut self) {
+        self.loose = self.unannounced.take().map(|running| running.response);
     }
 
     /// The loose response has ended.

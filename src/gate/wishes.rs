@@ -17,7 +17,7 @@ impl Gate {
     /// A typed turn: an item, an echo, and a wish once upstream has confirmed the item (R5).
     pub(super) fn inject(&mut self, text: String, now: Instant) {
         let echo = to_client::conversation_text(Role::User, text.clone());
-        if !fits_client(&echo, &text) {
+        if !fits_client(&echo, text.len()) {
             let description = format!("the echo would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
             return self.tell_error("MESSAGE_TOO_LARGE", description);
         }
@@ -126,8 +126,8 @@ impl Gate {
     }
 }
 
-/// Whether a message with this text stays under what a client takes.
-pub(super) fn fits_client(message: &ServerMessage, text: &str) -> bool {
+/// Whether a message that weighs about so many bytes stays under what a client takes.
+pub(super) fn fits_client(message: &ServerMessage, weight: usize) -> bool {
     // JSON writes a control character in six bytes; only a text near the limit needs the real length.
-    text.len() < CLIENT_MESSAGE_LIMIT / 8 || message.encode().len() <= CLIENT_MESSAGE_LIMIT
+    weight < CLIENT_MESSAGE_LIMIT / 8 || message.encode().len() <= CLIENT_MESSAGE_LIMIT
 }
