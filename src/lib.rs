@@ -20,14 +20,15 @@
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: a pure state machine with one file per topic and a [`gate::Rule`] per rule. Start at `gate/rule.rs` |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
+//! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
 //! | [`simulator`] | A strict OpenAI Realtime server that speaks, for the default configuration and the tests |
 //! | [`talk`] | The command-line client |
 //! | [`cli`] | The commands |
 //!
-//! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`. `config` is beside them:
-//! its values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
+//! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`. `config` and `websocket` are beside them:
+//! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
 //! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
 //! knows the client's messages.
 //!
@@ -46,6 +47,8 @@
 //! No task waits for another: a slow peer is met by not reading the other one. No clock below the
 //! shells: time is an argument, so every ordering can be tested as data. No JSON tree for audio.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test harness has a clock"))]
+
 pub mod actors;
 pub mod cli;
 pub mod config;
@@ -55,3 +58,4 @@ pub mod server;
 pub mod simulator;
 pub mod talk;
 pub mod translate;
+pub mod websocket;

@@ -24,13 +24,13 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::{
-    FrameGuard, MAILBOX, Trace,
-    fragments::{Fragments, Joined},
+    MAILBOX, Trace,
     messages::{FromLeg, ToClient},
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
     protocol::agent::ClientMessage,
+    websocket::{Fragments, FrameGuard, Joined},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.

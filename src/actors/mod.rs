@@ -9,8 +9,6 @@ mod audio;
 mod client_session;
 mod describe;
 mod dial;
-mod fragments;
-mod frame_guard;
 mod messages;
 mod ordering_gate;
 mod trace;
@@ -23,8 +21,7 @@ use actix::{Actor, AsyncContext, Context};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 pub use client_session::ClientSocket;
-pub use dial::{Dialer, websocket_client};
-pub use frame_guard::FrameGuard;
+pub use dial::Dialer;
 pub use messages::Shutdown;
 pub use ordering_gate::OrderingGate;
 pub use trace::Trace;

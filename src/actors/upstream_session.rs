@@ -17,7 +17,6 @@ use bytes::Bytes;
 use super::{
     Dialer, MAILBOX, Trace,
     dial::Upgraded,
-    fragments::{Fragments, Joined},
     messages::{FromLeg, ToUpstream},
     upstream_socket::{ReadError, UpstreamSocket},
 };
@@ -27,6 +26,7 @@ use crate::{
         DecodeError,
         realtime::{Append, ServerEvent},
     },
+    websocket::{Fragments, Joined},
 };
 
 /// Frames that are taken in one go before the other actors of the thread have their turn.

@@ -15,7 +15,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-use super::{FrameGuard, dial::Upgraded};
+use super::dial::Upgraded;
+use crate::websocket::FrameGuard;
 
 /// What is read at once, bytes.
 const READ: usize = 16 * 1024;

@@ -3,7 +3,8 @@
 use actix_http::ws::Item;
 use bytes::{Bytes, BytesMut};
 
-pub(super) struct Fragments {
+/// A message that comes in pieces.
+pub struct Fragments {
     limit: usize,
     text: bool,
     bytes: BytesMut,
@@ -11,7 +12,7 @@ pub(super) struct Fragments {
 
 /// What a fragment came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Joined {
+pub enum Joined {
     /// More has to come.
     NotYet,
     /// It was the last of a text message, which may not be UTF-8.
@@ -23,12 +24,13 @@ pub(super) enum Joined {
 }
 
 impl Fragments {
-    pub(super) fn new(limit: usize) -> Self {
+    /// Messages may have `limit` bytes.
+    pub fn new(limit: usize) -> Self {
         Self { limit, text: false, bytes: BytesMut::new() }
     }
 
     /// The next fragment; the codec has seen to it that they come in order.
-    pub(super) fn join(&mut self, item: Item) -> Joined {
+    pub fn join(&mut self, item: Item) -> Joined {
         let (fragment, last) = match item {
             Item::FirstText(fragment) => {
                 self.text = true;

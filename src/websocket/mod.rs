@@ -1,0 +1,10 @@
+//! What every WebSocket of ours needs and no codec gives: a verified way to dial, fragments joined under
+//! a limit, and a look at frame headers before anything buffers the frame.
+
+mod client;
+mod fragments;
+mod frame_guard;
+
+pub use client::websocket_client;
+pub use fragments::{Fragments, Joined};
+pub use frame_guard::{FrameGuard, TooLarge};
