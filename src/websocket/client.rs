@@ -7,10 +7,7 @@ use std::{
 
 use actix_tls::connect::{ConnectError as TcpError, ConnectInfo, Connection, Connector as TcpConnector};
 use actix_web::dev::{Service, fn_service};
-use awc::{
-    Client, Connector,
-    http::{Uri, Version},
-};
+use awc::{Client, Connector, http::Uri};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 
@@ -30,7 +27,6 @@ pub fn websocket_client(timeout: Duration) -> Client {
     let connector = Connector::new()
         .connector(connector)
         .rustls_0_23(tls_config())
-        .max_http_version(Version::HTTP_11)
         .timeout(timeout)
         .handshake_timeout(timeout)
         .limit(0);
@@ -43,12 +39,60 @@ fn tls_config() -> Arc<ClientConfig> {
     let config = CONFIG.get_or_init(|| {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring supports the default protocol versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
+        // An upgrade is a matter of HTTP/1.1, which a server would otherwise not choose.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     });
     Arc::clone(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// A TLS server whose certificate nobody has signed; it says which protocols it was offered.
+    async fn self_signed() -> (u16, tokio::task::JoinHandle<Option<Vec<u8>>>) {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the default versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key.into())
+            .expect("a server configuration");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let server = actix_web::rt::spawn(async move {
+            let (socket, _) = listener.accept().await.expect("a connection");
+            let start =
+                tokio_rustls::LazyConfigAcceptor::new(Default::default(), socket).await.expect("a hello");
+            let offered =
+                start.client_hello().alpn().map(|mut names| names.next().unwrap_or_default().to_vec());
+            // The client hangs up here; how that shows is not this test's affair.
+            let _ = start.into_stream(acceptor.config().clone()).await;
+            offered
+        });
+        (port, server)
+    }
+
+    #[actix_web::test]
+    async fn a_certificate_that_nobody_signed_is_refused_and_http_1_is_offered() {
+        let (port, server) = self_signed().await;
+        let url = format!("wss://localhost:{port}/");
+        let refused = websocket_client(Duration::from_secs(5)).ws(url).connect().await;
+        let reason = refused.err().expect("no connection").to_string();
+        assert!(reason.contains("certificate"), "{reason}");
+        assert_eq!(server.await.expect("the server's task"), Some(b"http/1.1".to_vec()));
+    }
 }
