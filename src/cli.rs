@@ -21,7 +21,7 @@ use crate::{
 #[command(version, about)]
 pub struct Cli {
     /// The configuration; without it the embedded default is served, which needs no key and no network
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -30,7 +30,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the configuration and print what is in force
-    Check,
+    Check {
+        /// The configuration; without it the embedded default
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Run the simulated OpenAI Realtime server alone
     Simulate(SimulateArgs),
     /// Talk to an agent and print the conversation
@@ -60,7 +64,10 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             None => with_config(self.config, serve),
-            Some(Command::Check) => with_config(self.config, |config| {
+            Some(Command::Simulate(_) | Command::Talk(_)) if self.config.is_some() => {
+                failed(&"--config goes with serving and with check", 2)
+            }
+            Some(Command::Check { config }) => with_config(config.or(self.config), |config| {
                 print!("{}", config.show());
                 for warning in &config.warnings {
                     eprintln!("warning: {warning}");

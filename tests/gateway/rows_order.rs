@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::peers::UNKNOWN;
 use crate::peers::client::{inject_user_message, settings};
 use crate::peers::frames::{self, FUNCTION, REPLY, now};
 use crate::peers::journal::Journal;
 use crate::peers::row::Row;
 use crate::peers::s;
 use crate::peers::script::Script;
-
-const UNKNOWN: &str = "Frobnicate";
 
 /// After S: an inject, and what the client received up to its answer, that included.
 async fn answered_inject(script: Script) -> (Row, Journal) {

@@ -16,7 +16,7 @@ use crate::peers::script::{Reply, Script};
 use crate::peers::{fragments, ms, s};
 
 async fn connected(script: Script) -> (Mock, Client) {
-    let mock = Mock::start(script).await;
+    let mock = Mock::start(Script { recorded: false, ..script }).await;
     let client = Client::connect(&mock.url()).await;
     (mock, client)
 }

@@ -60,9 +60,8 @@ class Connection:
         found += self.event_id_faults(event)
         # Value rules read the fields that the types have approved.
         found = found or self.rules(kind, event)
-        if not self.sent_update and kind != "session.update":
-            found.append("sent before the first session.update")
-        elif kind != "session.update" and not self.configured:
+        # A server that configures itself may say so before the first update.
+        if kind != "session.update" and not self.configured:
             found.append("sent before session.updated")
         if kind == "session.update":
             self.sent_update = True

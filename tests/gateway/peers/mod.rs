@@ -7,9 +7,13 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod mock;
+mod recording;
 pub(crate) mod row;
 pub(crate) mod script;
 mod upstream;
+
+/// A message type that neither protocol has.
+pub(crate) const UNKNOWN: &str = "Frobnicate";
 
 use std::time::Duration;
 

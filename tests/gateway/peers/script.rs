@@ -10,6 +10,8 @@ use super::frames::{self, REPLY, Step};
 /// What a mock does with each thing it receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
+    /// Whether what passes may be recorded; not where no gateway is in between.
+    pub(crate) recorded: bool,
     /// Answers the upgrade with this HTTP status instead of accepting it.
     pub(crate) refuse: Option<u16>,
     /// Sent as soon as the connection is open.
@@ -52,6 +54,7 @@ pub(crate) enum Reply {
 impl Default for Script {
     fn default() -> Self {
         Self {
+            recorded: true,
             refuse: None,
             on_connect: Vec::new(),
             session_updated_after: Some(Duration::ZERO),

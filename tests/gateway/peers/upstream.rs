@@ -15,6 +15,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use super::frames::{self, Step};
 use super::journal::What;
 use super::mock::{Command, Peer, Shared, Upgrade};
+use super::recording::Recording;
 use super::unlimited;
 
 /// Serves one connection from its upgrade to its end.
@@ -47,6 +48,7 @@ pub(super) async fn serve(stream: TcpStream, number: usize, shared: &Shared) {
         responses: 0,
         assistant_item: false,
         last_user_text: String::new(),
+        recording: Recording::start(shared.script.recorded),
     };
     connection.run(socket, commands).await;
 }
@@ -73,6 +75,7 @@ struct Connection<'a> {
     responses: usize,
     assistant_item: bool,
     last_user_text: String,
+    recording: Recording,
 }
 
 impl Connection<'_> {
@@ -107,6 +110,9 @@ impl Connection<'_> {
             Command::Send(message) => {
                 let is = |kind: &str| message.to_text().is_ok_and(|text| text.starts_with(kind));
                 let opens_session = is("{\"type\":\"session.updated\"");
+                if let Message::Text(text) = &message {
+                    self.recording.down(text);
+                }
                 // A failed write is not the end: what the gateway sent before may still be read.
                 let _ = socket.send(message).await;
                 if opens_session && !mem::replace(&mut self.ready, true) {
@@ -125,10 +131,13 @@ impl Connection<'_> {
 
     fn receive(&mut self, message: Message) {
         let what = match message {
-            Message::Text(text) => match serde_json::from_str(&text) {
-                Ok(value) => What::Json(value),
-                Err(error) => panic!("upstream got text that is no JSON ({error}): {text:.200}"),
-            },
+            Message::Text(text) => {
+                self.recording.up(&text);
+                match serde_json::from_str(&text) {
+                    Ok(value) => What::Json(value),
+                    Err(error) => panic!("upstream got text that is no JSON ({error}): {text:.200}"),
+                }
+            }
             Message::Binary(bytes) => panic!("upstream got a binary frame of {} bytes", bytes.len()),
             Message::Close(frame) => What::Closed {
                 code: frame.as_ref().map(|frame| frame.code.into()),

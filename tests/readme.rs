@@ -1,0 +1,296 @@
+//! The README against the code: what it says of configuration, endings, codes and rules is what there is.
+//! Must not know how any of it is done, only its names and numbers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use voxbridge::{
+    config::Config,
+    gate::{CloseReason, LegEnd, Rule, Severity, UpstreamError},
+    simulator::Options,
+};
+
+const README: &str = include_str!("../README.md");
+
+/// The blocks of one language, without their fences.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}");
+    let mut blocks = Vec::new();
+    let mut lines = README.lines();
+    while let Some(line) = lines.next() {
+        if line == fence {
+            blocks.push(lines.by_ref().take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"));
+        }
+    }
+    blocks
+}
+
+/// The rows of the table whose header begins with this cell, as cells without their spaces.
+fn table(first_header: &str) -> Vec<Vec<&'static str>> {
+    let header = format!("| {first_header} |");
+    let lines = README.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
+    let rows: Vec<Vec<_>> = lines
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(!rows.is_empty(), "no table {first_header:?}");
+    rows
+}
+
+/// What stands in back quotes in a cell.
+fn quoted(cell: &str) -> BTreeSet<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+fn numbers(cell: &str) -> BTreeSet<u16> {
+    cell.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+}
+
+fn default_config() -> Config {
+    let text = include_str!("../config/default.toml");
+    Config::from_toml("config/default.toml", text, []).expect("the default is valid")
+}
+
+#[test]
+fn every_configuration_in_the_readme_is_accepted() {
+    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"];
+    let environment: BTreeMap<String, String> =
+        keys.iter().map(|name| (name.to_string(), "test-key".to_owned())).collect();
+    let mut backends = 0;
+    for block in blocks("toml") {
+        // A fragment of other sections stands for itself in front of any backend.
+        let whole = if block.contains("[[backends]]") {
+            block.clone()
+        } else {
+            format!(
+                "{block}\n[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"ws://[::1]/\""
+            )
+        };
+        let config = Config::from_toml("README.md", &whole, environment.clone())
+            .unwrap_or_else(|error| panic!("{error} in:\n{block}"));
+        Options::parse(&config.simulator.options).unwrap_or_else(|error| panic!("{error} in:\n{block}"));
+        backends += usize::from(block.contains("[[backends]]"));
+    }
+    assert!(backends >= 4, "only {backends} blocks hold a backend");
+}
+
+#[test]
+fn every_key_that_check_prints_is_in_the_table_of_keys() {
+    let known: BTreeSet<_> = table("Key").iter().flat_map(|row| quoted(row[0])).collect();
+    let shown = default_config().show();
+    let mut section = String::new();
+    let mut checked = 0;
+    for line in shown.lines().filter(|line| !line.is_empty()) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).to_owned();
+            continue;
+        }
+        let line = line.trim_start_matches("# ").replace(" is not set", " = ");
+        let (key, value) = line.split_once(" = ").expect("a line is a header, a key or a missing key");
+        let key = format!("{section}.{key}");
+        let fields = value.strip_prefix("{ ").and_then(|fields| fields.strip_suffix(" }"));
+        let inner = fields.into_iter().flat_map(|fields| fields.split(", "));
+        let inner = inner.map(|field| format!("{key}.{}", field.split(" = ").next().unwrap_or_default()));
+        let wanted: Vec<String> = match fields {
+            None => vec![key.clone()],
+            Some(_) => inner.collect(),
+        };
+        for key in wanted {
+            assert!(known.contains(key.as_str()), "{key} is not in the README");
+            checked += 1;
+        }
+    }
+    assert!(checked > 35, "only {checked} keys");
+}
+
+/// A close code that only a peer can have given.
+const CARRIED: u16 = 4321;
+
+/// One of each variant and, where the row depends on it, of what is inside. A new variant does not compile.
+fn endings() -> Vec<CloseReason> {
+    let closed = |code| LegEnd::Closed { code, reason: String::new() };
+    let legs = [
+        closed(None),
+        closed(Some(1000)),
+        closed(Some(CARRIED)),
+        LegEnd::Vanished,
+        LegEnd::TooLarge { limit: 1 },
+        LegEnd::ProtocolError(String::new()),
+    ];
+    let mut all: Vec<_> = legs.iter().cloned().map(CloseReason::Client).collect();
+    for end in legs {
+        for ready in [false, true] {
+            all.push(CloseReason::Upstream { end: end.clone(), ready, expired: false });
+        }
+    }
+    all.push(CloseReason::Upstream { end: closed(Some(1001)), ready: true, expired: true });
+    let dials = [
+        UpstreamError::Unreachable(String::new()),
+        UpstreamError::TimedOut,
+        UpstreamError::Status(401),
+        UpstreamError::Status(403),
+        UpstreamError::Status(429),
+        UpstreamError::Status(503),
+    ];
+    all.extend(dials.into_iter().map(CloseReason::Unreachable));
+    all.extend([
+        CloseReason::UpstreamSilent,
+        CloseReason::SettingsTimeout,
+        CloseReason::IdleTimeout,
+        CloseReason::SessionAge,
+        CloseReason::ClientTooSlow,
+        CloseReason::UpstreamTooSlow,
+        CloseReason::TooMuchInput { limit: 1 },
+        CloseReason::Shutdown,
+    ]);
+    let variants: BTreeSet<u8> = all
+        .iter()
+        .map(|reason| match reason {
+            CloseReason::Client(_) => 0,
+            CloseReason::Upstream { .. } => 1,
+            CloseReason::Unreachable(_) => 2,
+            CloseReason::UpstreamSilent => 3,
+            CloseReason::SettingsTimeout => 4,
+            CloseReason::IdleTimeout => 5,
+            CloseReason::SessionAge => 6,
+            CloseReason::ClientTooSlow => 7,
+            CloseReason::UpstreamTooSlow => 8,
+            CloseReason::TooMuchInput { .. } => 9,
+            CloseReason::Shutdown => 10,
+        })
+        .collect();
+    assert_eq!(variants.len(), 11, "a variant has no sample");
+    all
+}
+
+/// What the code gives for one log word, over all its samples.
+#[derive(Default)]
+struct Given {
+    errors: BTreeSet<String>,
+    client: BTreeSet<u16>,
+    upstream: BTreeSet<u16>,
+    levels: BTreeSet<&'static str>,
+}
+
+#[test]
+fn the_table_of_endings_is_the_one_in_the_code() {
+    let table = table("Log word");
+    let rows: BTreeMap<_, _> = table.iter().map(|row| (row[0].trim_matches('`'), row)).collect();
+    assert_eq!(rows.len(), table.len(), "a log word has two rows");
+    let mut all: BTreeMap<&str, Given> = BTreeMap::new();
+    for reason in endings() {
+        let ending = reason.ending();
+        let name = reason.name();
+        let row = rows.get(name).unwrap_or_else(|| panic!("{name} has no row"));
+        let given = all.entry(name).or_default();
+        match ending.error {
+            Some(notice) => _ = given.errors.insert(notice.code),
+            None => assert!(row[2].contains("none"), "{name}: {reason:?} has no Error"),
+        }
+        let client = (ending.client_code, row[3], &mut given.client);
+        let upstream = (ending.upstream_code, row[4], &mut given.upstream);
+        for (code, cell, codes) in [client, upstream] {
+            if code == CARRIED {
+                assert!(cell.contains("same code"), "{name}: the peer's code is carried over: {cell}");
+            } else {
+                codes.insert(code);
+            }
+        }
+        given.levels.insert(match ending.severity {
+            Severity::Expected => "info",
+            Severity::Trouble => "warn",
+        });
+    }
+    let named: Vec<_> = rows.keys().copied().collect();
+    let existing: Vec<_> = all.keys().copied().collect();
+    assert_eq!(named, existing);
+    for (name, given) in all {
+        let row = rows[name];
+        let errors: BTreeSet<_> = given.errors.iter().map(String::as_str).collect();
+        assert_eq!(quoted(row[2]), errors, "{name}: Error");
+        for (cell, codes) in [(row[3], given.client), (row[4], given.upstream)] {
+            let said = numbers(cell);
+            assert!(said.is_subset(&codes), "{name}: {cell} is not {codes:?}");
+            // That 1000 is carried over need not be said.
+            let missing: Vec<_> = codes.difference(&said).collect();
+            let carried = cell.contains("same code") && missing == [&1000];
+            assert!(missing.is_empty() || carried, "{name}: {missing:?} is not in {cell}");
+        }
+        for level in given.levels {
+            assert!(row[5].contains(level), "{name}: {level} is not in {}", row[5]);
+        }
+    }
+}
+
+/// The sources of a directory, without tests.
+fn sources(directory: &str) -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).expect("the directory is there") {
+        let path = entry.expect("the directory can be read").path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).expect("the source can be read");
+            text += source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        }
+    }
+    text
+}
+
+/// The literals that follow `mark`, white space between them not counted.
+fn literals<'s>(source: &'s str, mark: &str) -> BTreeSet<&'s str> {
+    let after = source.split(mark).skip(1);
+    after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next()).collect()
+}
+
+#[test]
+fn the_table_of_codes_holds_every_code_that_can_be_sent() {
+    let table = table("Code");
+    let kinds = |code: &str| {
+        let rows = table.iter().filter(|row| quoted(row[0]).contains(code));
+        let kinds: BTreeSet<_> = rows.map(|row| row[1]).collect();
+        assert!(!kinds.is_empty(), "{code} is not in the README");
+        kinds
+    };
+    let sources = sources("src/gate") + &sources("src/translate");
+    let mut sent = BTreeSet::new();
+    for (mark, kind) in [("tell_error(", "Error"), ("tell_warning(", "Warning"), (" code: ", "Error")] {
+        let codes = literals(&sources, mark);
+        assert!(!codes.is_empty(), "nothing follows {mark}");
+        for code in codes {
+            assert!(kinds(code).contains(kind), "{code} is sent as {kind}");
+            sent.insert(code.to_owned());
+        }
+    }
+    for reason in endings() {
+        if let Some(notice) = reason.ending().error {
+            assert!(kinds(&notice.code).contains("Error"), "{} ends a connection", notice.code);
+            sent.insert(notice.code);
+        }
+    }
+    for code in table.iter().flat_map(|row| quoted(row[0])) {
+        assert!(sent.contains(code), "{code} is never sent");
+    }
+}
+
+#[test]
+fn every_rule_has_its_sentence() {
+    let rows = table("Rule");
+    let named: Vec<_> = rows.iter().map(|row| row[0].to_owned()).collect();
+    let existing: Vec<_> = Rule::ALL.iter().map(Rule::to_string).collect();
+    assert_eq!(named, existing);
+    assert!(rows.iter().all(|row| row[1].ends_with('.')), "a rule has no sentence");
+}
+
+#[test]
+fn every_option_of_the_simulator_is_in_its_table() {
+    let rows = table("Option");
+    let options: BTreeSet<_> = rows.iter().flat_map(|row| quoted(row[0])).collect();
+    let source = include_str!("../src/simulator/options.rs");
+    let arms = source.lines().filter(|line| line.contains("\" => ") || line.contains("\" if "));
+    let names: BTreeSet<_> =
+        arms.filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
+    assert_eq!(options, names);
+}
