@@ -38,8 +38,9 @@ impl Dialer {
             AuthHeader::ApiKey => ("api-key".to_owned(), key.expose().to_owned()),
         });
         let own = backend.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let authorities = backend.tls_ca.as_ref().map_or(&[][..], |ca| &ca.certificates);
         Self {
-            client: websocket_client(backend.connect_timeout),
+            client: websocket_client(backend.connect_timeout, authorities),
             url,
             headers: key.into_iter().chain(own).collect(),
             timeout: backend.connect_timeout,

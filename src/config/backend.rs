@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -31,6 +32,8 @@ pub struct Backend {
     pub auth_header: AuthHeader,
     /// Further headers of the upgrade request. Values may be secrets: they are never printed.
     pub headers: BTreeMap<String, String>,
+    /// Authorities that vouch for upstream, besides those that browsers trust.
+    pub tls_ca: Option<TlsCa>,
     /// Which extra messages the client is sent.
     pub dialect: Dialect,
     /// The ordering rules' *T*: how long a response or a confirmation is waited for.
@@ -176,6 +179,15 @@ pub struct Transcription {
     pub prompt: Option<String>,
 }
 
+/// Certificate authorities from a PEM file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsCa {
+    /// The file.
+    pub file: String,
+    /// What it holds, at least one.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
 /// A function offered to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
@@ -204,6 +216,7 @@ impl Backend {
             api_key: None,
             auth_header: AuthHeader::Bearer,
             headers: BTreeMap::new(),
+            tls_ca: None,
             dialect: Dialect::Auto,
             deferred_response_timeout: Duration::from_secs(20),
             allow_client_json_passthrough: false,

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -10,7 +13,7 @@ use super::error::ConfigError;
 use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
-    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, Tool,
+    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, TlsCa, Tool,
     Transcription, TurnDetection,
 };
 
@@ -33,6 +36,7 @@ pub(super) fn backend(
         api_key: api_key(raw, reader, environment)?,
         auth_header: reader.word(&raw.auth_header, "auth_header", &AUTH_HEADERS, default.auth_header)?,
         headers: headers(&raw.headers, &reader.inside("headers"))?,
+        tls_ca: tls_ca(raw, reader)?,
         dialect: reader.word(&raw.dialect, "dialect", &DIALECTS, default.dialect)?,
         deferred_response_timeout: reader.millis(
             &raw.deferred_response_timeout_ms,
@@ -135,6 +139,29 @@ fn api_key(
         return Err(reader.error(name, format!("{source} holds a character that no http header can carry")));
     }
     Ok(Some(Secret::new(key)))
+}
+
+fn tls_ca(raw: &RawBackend, reader: &Reader<'_>) -> Result<Option<TlsCa>, ConfigError> {
+    const KEY: &str = "tls_ca_file";
+    if raw.tls_ca_file.is_none() {
+        return Ok(None);
+    }
+    let file = reader.required(&raw.tls_ca_file, KEY)?;
+    let bad = |error: pem::Error| {
+        let reason = match error {
+            pem::Error::Io(error) => format!("cannot read {file}: {error}"),
+            other => format!("{file} is not pem: {other}"),
+        };
+        reader.error(KEY, reason)
+    };
+    let read = CertificateDer::pem_file_iter(&file).map_err(bad)?;
+    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(bad)?;
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(certificates.iter().cloned());
+    if certificates.is_empty() || unusable > 0 {
+        return Err(reader.error(KEY, format!("{file} holds no certificate, or one that cannot be used")));
+    }
+    Ok(Some(TlsCa { file, certificates }))
 }
 
 fn headers(

@@ -23,7 +23,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use self::backend::{
-    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, Tool,
+    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, TlsCa, Tool,
     Transcription, TurnDetection,
 };
 pub use self::error::ConfigError;

@@ -88,6 +88,7 @@ pub(super) struct RawBackend {
     pub(super) api_key_file: Raw,
     pub(super) auth_header: Raw,
     pub(super) headers: BTreeMap<String, Value>,
+    pub(super) tls_ca_file: Raw,
     pub(super) function_calls: Raw,
     pub(super) dialect: Raw,
     pub(super) deferred_response_timeout_ms: Raw,

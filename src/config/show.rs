@@ -59,6 +59,7 @@ pub(super) fn backend(backend: &Backend) -> String {
     // Which header holds a credential cannot be told from its name.
     let headers = backend.headers.keys().map(|name| format!("{} = \"***\"", key(name)));
     out.key("headers", table(headers));
+    out.optional("tls_ca_file", backend.tls_ca.as_ref().map(|ca| quoted(&ca.file)));
     out.key("function_calls", quoted("client"));
     out.key("dialect", word(&DIALECTS, backend.dialect));
     out.key("deferred_response_timeout_ms", millis(backend.deferred_response_timeout));

@@ -45,7 +45,7 @@ pub(super) enum Received {
 impl Connection {
     /// Dials `url`, with `token` as the bearer token. Each step of it may take `timeout`.
     pub(super) async fn open(url: &Url, token: Option<&str>, timeout: Duration) -> Result<Self, TalkError> {
-        let mut request = websocket_client(timeout).ws(url.as_str()).max_frame_size(MAX_MESSAGE_BYTES);
+        let mut request = websocket_client(timeout, &[]).ws(url.as_str()).max_frame_size(MAX_MESSAGE_BYTES);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -8,12 +8,12 @@ use std::{
 use actix_tls::connect::{ConnectError as TcpError, ConnectInfo, Connection, Connector as TcpConnector};
 use actix_web::dev::{Service, fn_service};
 use awc::{Client, Connector, http::Uri};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tokio::net::TcpStream;
 
-/// A client for WebSocket upgrades. `timeout` bounds each step of a dial; certificates are verified
-/// against the roots that browsers trust.
-pub fn websocket_client(timeout: Duration) -> Client {
+/// A client for WebSocket upgrades. `timeout` bounds each step of a dial. Certificates are verified against
+/// the authorities that browsers trust, and against `more` of them, which have to be valid.
+pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> Client {
     let tcp = TcpConnector::default().service();
     let connector = fn_service(move |target: ConnectInfo<Uri>| {
         let tcp = tcp.clone();
@@ -26,29 +26,34 @@ pub fn websocket_client(timeout: Duration) -> Client {
     });
     let connector = Connector::new()
         .connector(connector)
-        .rustls_0_23(tls_config())
+        .rustls_0_23(tls_config(more))
         .timeout(timeout)
         .handshake_timeout(timeout)
         .limit(0);
     Client::builder().connector(connector).disable_redirects().disable_timeout().finish()
 }
 
-/// One TLS configuration for the process, so that sessions to the same server are resumed.
-fn tls_config() -> Arc<ClientConfig> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring supports the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        // An upgrade is a matter of HTTP/1.1, which a server would otherwise not choose.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
-    });
-    Arc::clone(config)
+/// One TLS configuration for the process, unless there are authorities of a backend's own, so that
+/// sessions to the same server are resumed.
+fn tls_config(more: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    static USUAL: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if more.is_empty() { Arc::clone(USUAL.get_or_init(|| trusting(&[]))) } else { trusting(more) }
+}
+
+fn trusting(more: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in more {
+        roots.add(certificate.clone()).expect("the configuration has checked the certificate");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // An upgrade is a matter of HTTP/1.1, which a server would otherwise not choose.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 #[cfg(test)]
@@ -90,7 +95,7 @@ mod tests {
     async fn a_certificate_that_nobody_signed_is_refused_and_http_1_is_offered() {
         let (port, server) = self_signed().await;
         let url = format!("wss://localhost:{port}/");
-        let refused = websocket_client(Duration::from_secs(5)).ws(url).connect().await;
+        let refused = websocket_client(Duration::from_secs(5), &[]).ws(url).connect().await;
         let reason = refused.err().expect("no connection").to_string();
         assert!(reason.contains("certificate"), "{reason}");
         assert_eq!(server.await.expect("the server's task"), Some(b"http/1.1".to_vec()));

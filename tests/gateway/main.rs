@@ -18,4 +18,5 @@ mod rows_order;
 mod rows_transcripts;
 mod self_test;
 mod startup;
+mod tls;
 mod upstream_input;

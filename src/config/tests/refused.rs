@@ -274,6 +274,21 @@ fn bad_keys_and_their_sources() {
 }
 
 #[test]
+fn tls_ca_files() {
+    let mut blank = tempfile::NamedTempFile::new().expect("temporary file");
+    blank.write_all(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").expect("written");
+    let blank = blank.path().display();
+    for (value, expected) in [
+        ("no/such".to_owned(), "cannot read no/such: No such file or directory (os error 2)".to_owned()),
+        (blank.to_string(), format!("{blank} holds no certificate, or one that cannot be used")),
+        ("Cargo.toml".to_owned(), "Cargo.toml holds no certificate, or one that cannot be used".to_owned()),
+    ] {
+        let text = format!("{BACKEND}tls_ca_file = {value:?}\n");
+        refuses(&text, &[], &format!("my.toml: backends[0].tls_ca_file: {expected}"));
+    }
+}
+
+#[test]
 fn names_and_paths_collide() {
     let second = BACKEND.replace("\"a\"", "\"b\"");
     for (text, expected) in [

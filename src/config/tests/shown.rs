@@ -51,6 +51,7 @@ model = "gpt-realtime"
 # api_key is not set
 auth_header = "bearer"
 headers = {}
+# tls_ca_file is not set
 function_calls = "client"
 dialect = "auto"
 deferred_response_timeout_ms = 20000
