@@ -298,14 +298,18 @@ impl Gate {
         let full = self.to_upstream.bytes() > budget;
         if !self.paused_client && (held || full) {
             self.paused_client = true;
-            if full {
-                self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
-            }
+            // Who is not read cannot show that he is there.
+            self.timers.stop(Timer::ClientIdle);
             self.effects.push(Effect::Pause(Leg::Client));
         } else if self.paused_client && !held && self.to_upstream.bytes() <= budget / 2 {
             self.paused_client = false;
             self.timers.stop(Timer::SlowUpstream);
+            self.client_alive(now);
             self.effects.push(Effect::Resume(Leg::Client));
+        }
+        // Also when the pause began with input that was held, which has only now become upstream's.
+        if self.paused_client && !held && !self.timers.is_set(Timer::SlowUpstream) {
+            self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
         }
     }
 
@@ -340,7 +344,7 @@ impl Gate {
     }
 
     fn client_alive(&mut self, now: Instant) {
-        if let Some(longest) = self.limits.idle_timeout {
+        if let Some(longest) = self.limits.idle_timeout.filter(|_| !self.paused_client) {
             self.timers.set(Timer::ClientIdle, now + longest);
         }
     }
