@@ -65,10 +65,15 @@ impl Sessions {
         Ok(Ticket { sessions: Arc::clone(self), number })
     }
 
-    /// Names the gate of a session, if the session is still open.
+    /// Names the gate of a session, if the session is still open. One that was admitted just before the
+    /// program was told to stop is asked to end like the others.
     pub(super) fn register(&self, number: u64, gate: &Addr<OrderingGate>) {
         if let Some(place) = self.open().gates.get_mut(&number) {
             *place = Some(gate.downgrade());
+        }
+        if self.stopping() {
+            // It may have ended meanwhile.
+            let _ = gate.try_send(Shutdown);
         }
     }
 
