@@ -14,7 +14,7 @@ use std::{
     task::{Context as TaskContext, Poll, Waker},
 };
 
-use actix::{Actor, ActorContext, Addr, Handler, Recipient, StreamHandler};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Recipient, StreamHandler};
 use actix_http::ws::{Codec, Item};
 use actix_web::{Error, HttpRequest, HttpResponse, error::PayloadError, web};
 use actix_web_actors::ws::{
@@ -124,6 +124,10 @@ pub(super) struct ClientSession {
     fragments: Fragments,
     /// The gate has been told how this leg ended; what still comes is not looked at.
     ended: bool,
+    /// The gate has been told that this leg is gone.
+    gone: bool,
+    /// What comes is no WebSocket any more and is not read; after the close frame the leg is gone.
+    broken: bool,
     close_sent: bool,
 }
 
@@ -137,6 +141,8 @@ impl ClientSession {
             trace,
             fragments: Fragments::new(limit),
             ended: false,
+            gone: false,
+            broken: false,
             close_sent: false,
         }
     }
@@ -170,10 +176,19 @@ impl ClientSession {
     }
 
     fn end(&mut self, end: LegEnd, context: &mut WebsocketContext<Self>) {
-        if !self.ended {
+        let gone = matches!(end, LegEnd::Closed { .. } | LegEnd::Vanished);
+        if !self.ended || gone && !self.gone {
             self.ended = true;
+            self.gone |= gone;
             self.tell(Input::ClientClosed(end), context);
         }
+    }
+
+    /// The peer broke the protocol. The codec stays where it is and would say so for ever.
+    fn broken(&mut self, reason: String, context: &mut WebsocketContext<Self>) {
+        self.broken = true;
+        context.cancel_future(context.handle());
+        self.end(LegEnd::ProtocolError(reason), context);
     }
 
     fn close(&mut self, code: u16, reason: String, context: &mut WebsocketContext<Self>) {
@@ -201,7 +216,7 @@ impl ClientSession {
             Joined::Binary(audio) => self.tell(Input::ClientAudio(audio), context),
             Joined::Text(text) => match str::from_utf8(&text) {
                 Ok(text) => self.text(text, context),
-                Err(error) => self.end(LegEnd::ProtocolError(error.to_string()), context),
+                Err(error) => self.broken(error.to_string(), context),
             },
             Joined::TooLarge => self.end(LegEnd::TooLarge { limit: self.limit }, context),
         }
@@ -253,7 +268,7 @@ impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
                 context.stop();
             }
             Err(_) if self.too_large.get() => self.end(LegEnd::TooLarge { limit: self.limit }, context),
-            Err(error) => self.end(LegEnd::ProtocolError(error.to_string()), context),
+            Err(error) => self.broken(error.to_string(), context),
         }
     }
 
@@ -278,7 +293,12 @@ impl Handler<ToClient> for ClientSession {
                 }
                 self.delivered(weight, context);
             }
-            ToClient::Close { code, reason } => self.close(code, reason, context),
+            ToClient::Close { code, reason } => {
+                self.close(code, reason, context);
+                if self.broken {
+                    context.stop();
+                }
+            }
         }
     }
 }
