@@ -26,11 +26,12 @@ use futures_util::Stream;
 use super::{
     MAILBOX, Trace,
     messages::{FromLeg, ToClient},
+    paced_body::PacedBody,
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
     protocol::agent::ClientMessage,
-    websocket::{Fragments, FrameGuard, Joined},
+    websocket::{Fragments, FrameGuard, Joined, tuned},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
@@ -41,12 +42,9 @@ const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 pub struct ClientSocket(Arc<TcpStream>);
 
 impl ClientSocket {
-    /// Duplicates the socket of a connection that was just accepted, which also sends small frames at
-    /// once from now on.
+    /// Duplicates the socket of a connection that was just accepted and sets its options.
     pub fn duplicate(socket: &(impl AsFd + ?Sized)) -> std::io::Result<Self> {
-        let socket = TcpStream::from(socket.as_fd().try_clone_to_owned()?);
-        socket.set_nodelay(true)?;
-        Ok(Self(Arc::new(socket)))
+        Ok(Self(Arc::new(tuned(socket)?)))
     }
 
     /// Ends the connection, whatever state its peer is in.
@@ -160,7 +158,12 @@ impl ClientSession {
             too_large: Rc::clone(&self.too_large),
         };
         let codec = Codec::new().max_size(self.limit);
-        WsResponseBuilder::new(self, request, payload).protocols(&SUBPROTOCOLS).codec(codec).start_with_addr()
+        let gate = self.gate.clone();
+        let (session, response) = WsResponseBuilder::new(self, request, payload)
+            .protocols(&SUBPROTOCOLS)
+            .codec(codec)
+            .start_with_addr()?;
+        Ok((session, response.map_body(|_, body| PacedBody::new(body, gate)).map_into_boxed_body()))
     }
 
     fn tell(&mut self, input: Input, context: &mut WebsocketContext<Self>) {

@@ -11,6 +11,7 @@ mod describe;
 mod dial;
 mod messages;
 mod ordering_gate;
+mod paced_body;
 mod trace;
 mod upstream_session;
 mod upstream_socket;

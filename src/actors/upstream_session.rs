@@ -281,7 +281,7 @@ impl ActorFuture<UpstreamSession> for WritePump {
     ) -> Poll<()> {
         let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
         let (weight, state) = socket.poll_write(task);
-        if weight > 0 {
+        if let Some(weight) = weight {
             act.tell(Input::Delivered { leg: Leg::Upstream, bytes: weight }, context);
         }
         match state {

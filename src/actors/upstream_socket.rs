@@ -105,8 +105,9 @@ impl UpstreamSocket {
     }
 
     /// Writes what is queued, as far as the socket takes it, and says the weight of the frames that have
-    /// gone. Ready once everything has gone.
-    pub(super) fn poll_write(&mut self, task: &mut Context<'_>) -> (usize, Poll<io::Result<()>>) {
+    /// gone, if anything has. Ready once everything has gone.
+    pub(super) fn poll_write(&mut self, task: &mut Context<'_>) -> (Option<usize>, Poll<io::Result<()>>) {
+        let before = self.written;
         let state = self.poll_drain(task);
         let mut weight = 0;
         while let Some((end, mark)) = self.marks.front()
@@ -115,7 +116,7 @@ impl UpstreamSocket {
             weight += mark;
             self.marks.pop_front();
         }
-        (weight, state)
+        ((self.written > before).then_some(weight), state)
     }
 
     fn poll_drain(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -38,7 +38,7 @@ pub enum Input {
     Delivered {
         /// Which leg.
         leg: Leg,
-        /// The weights of the frames, as the effects carried them.
+        /// The weights of the frames, as the effects carried them; 0 if it was part of one.
         bytes: usize,
     },
     /// Time has passed.

@@ -11,6 +11,8 @@ use awc::{Client, Connector, http::Uri};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tokio::net::TcpStream;
 
+use super::socket::tuned;
+
 /// A client for WebSocket upgrades. `timeout` bounds each step of a dial. Certificates are verified against
 /// the authorities that browsers trust, and against `more` of them, which have to be valid.
 pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> Client {
@@ -19,8 +21,7 @@ pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> 
         let tcp = tcp.clone();
         async move {
             let connection: Connection<Uri, TcpStream> = tcp.call(target).await?;
-            // Audio goes in small frames; none may wait for the acknowledgement of the one before.
-            connection.io_ref().set_nodelay(true).map_err(TcpError::Io)?;
+            tuned(connection.io_ref()).map_err(TcpError::Io)?;
             Ok(connection)
         }
     });

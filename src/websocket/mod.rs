@@ -4,7 +4,9 @@
 mod client;
 mod fragments;
 mod frame_guard;
+mod socket;
 
 pub use client::websocket_client;
 pub use fragments::{Fragments, Joined};
 pub use frame_guard::{FrameGuard, TooLarge};
+pub use socket::tuned;

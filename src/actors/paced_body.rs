@@ -1,0 +1,55 @@
+//! The body of an upgraded response in pieces. Such a body gives all that is queued in one chunk, which
+//! may take a slow client many seconds; in pieces the gate can see that the client reads all the time.
+
+use std::{
+    error::Error,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use actix::Recipient;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use bytes::Bytes;
+
+use super::messages::FromLeg;
+use crate::gate::{Input, Leg};
+
+/// What the server is given at once, bytes. It asks for more when it has less than twice that.
+const PIECE: usize = 16 * 1024;
+
+pub(super) struct PacedBody {
+    body: BoxBody,
+    rest: Bytes,
+    gate: Recipient<FromLeg>,
+}
+
+impl PacedBody {
+    pub(super) fn new(body: BoxBody, gate: Recipient<FromLeg>) -> Self {
+        Self { body, rest: Bytes::new(), gate }
+    }
+}
+
+impl MessageBody for PacedBody {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_next(task)) {
+                Some(Ok(chunk)) => self.rest = chunk,
+                end => return Poll::Ready(end),
+            }
+        } else {
+            // Who is gone needs no progress.
+            let _ = self.gate.try_send(FromLeg(Input::Delivered { leg: Leg::Client, bytes: 0 }));
+        }
+        let piece = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(self.rest.split_to(piece))))
+    }
+}
