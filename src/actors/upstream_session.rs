@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context as TaskContext, Poll},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use actix::{
@@ -29,6 +29,8 @@ use crate::{
     websocket::{Fragments, Joined},
 };
 
+/// How long a socket that ends may take for what is queued. Nobody else knows of it by then.
+const LINGER: Duration = Duration::from_secs(2);
 /// Frames that are taken in one go before the other actors of the thread have their turn.
 const FRAMES_PER_TURN: usize = 16;
 
@@ -120,7 +122,7 @@ impl UpstreamSession {
                     None => (None, String::new()),
                 };
                 self.close(code.filter(|code| sendable(*code)).unwrap_or(1000), "");
-                self.leaving = true;
+                self.leave(context);
                 self.end(LegEnd::Closed { code, reason }, context);
             }
         }
@@ -155,7 +157,7 @@ impl UpstreamSession {
     }
 
     fn read_failed(&mut self, error: ReadError, context: &mut Context<Self>) {
-        self.leaving = true;
+        self.leave(context);
         match error {
             ReadError::Ended => self.end(LegEnd::Vanished, context),
             ReadError::TooLarge => {
@@ -166,6 +168,13 @@ impl UpstreamSession {
                 self.close(1002, "");
                 self.end(LegEnd::ProtocolError(reason), context);
             }
+        }
+    }
+
+    fn leave(&mut self, context: &mut Context<Self>) {
+        if !self.leaving {
+            self.leaving = true;
+            context.run_later(LINGER, |_, context| context.stop());
         }
     }
 
