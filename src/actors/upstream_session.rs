@@ -11,7 +11,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture,
     fut::ActorFuture,
 };
-use actix_http::ws::{Frame, OpCode};
+use actix_http::ws::{Frame, Item, OpCode};
 use bytes::Bytes;
 
 use super::{
@@ -33,6 +33,8 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 /// Frames that are taken in one go before the other actors of the thread have their turn.
 const FRAMES_PER_TURN: usize = 16;
+/// The same in bytes: so much more than the client's budget may arrive before the gate can say stop.
+const BYTES_PER_TURN: usize = 128 * 1024;
 
 pub(super) struct UpstreamSession {
     gate: Recipient<FromLeg>,
@@ -256,6 +258,7 @@ impl ActorFuture<UpstreamSession> for ReadPump {
         context: &mut Context<UpstreamSession>,
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
+        let mut bytes = 0;
         for _ in 0..FRAMES_PER_TURN {
             if act.paused {
                 return Poll::Pending;
@@ -266,12 +269,33 @@ impl ActorFuture<UpstreamSession> for ReadPump {
             let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
             match socket.poll_frame(task) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(frame)) => act.frame(frame, context),
+                Poll::Ready(Ok(frame)) => {
+                    bytes += payload_bytes(&frame);
+                    act.frame(frame, context);
+                }
                 Poll::Ready(Err(error)) => act.read_failed(error, context),
+            }
+            if bytes >= BYTES_PER_TURN {
+                break;
             }
         }
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+fn payload_bytes(frame: &Frame) -> usize {
+    match frame {
+        Frame::Text(payload) | Frame::Binary(payload) | Frame::Ping(payload) | Frame::Pong(payload) => {
+            payload.len()
+        }
+        Frame::Continuation(
+            Item::FirstText(payload)
+            | Item::FirstBinary(payload)
+            | Item::Continue(payload)
+            | Item::Last(payload),
+        ) => payload.len(),
+        Frame::Close(_) => 0,
     }
 }
 
