@@ -91,7 +91,8 @@ pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String)
     written.expect("writing to a string does not fail");
 }
 
-fn leg_name(leg: Leg) -> &'static str {
+/// A leg as `dir` names it.
+pub(super) fn leg_name(leg: Leg) -> &'static str {
     match leg {
         Leg::Client => "client",
         Leg::Upstream => "upstream",

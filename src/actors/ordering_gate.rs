@@ -12,7 +12,7 @@ use super::{
     ClientSocket, Shutdown, Trace,
     audio::AudioPath,
     client_session::ReadSwitch,
-    describe::{describe_effect, describe_input, log_level},
+    describe::{describe_effect, describe_input, leg_name, log_level},
     messages::{FromLeg, ToClient, ToUpstream},
 };
 use crate::gate::{ClientFrame, Effect, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame};
@@ -77,10 +77,20 @@ impl OrderingGate {
             Effect::UseAudio(plan) => self.audio = AudioPath::new(plan),
             Effect::ToClient(frame) => self.client_frame(frame, context),
             Effect::ToUpstream(frame) => self.upstream_frame(frame, context),
-            Effect::Pause(Leg::Client) => self.parts.reading.pause(),
-            Effect::Resume(Leg::Client) => self.parts.reading.resume(),
-            Effect::Pause(Leg::Upstream) => self.to_upstream(ToUpstream::Pause, context),
-            Effect::Resume(Leg::Upstream) => self.to_upstream(ToUpstream::Resume, context),
+            Effect::Pause(leg) => {
+                log::debug!("{} dir={} reading pauses", self.parts.trace, leg_name(leg));
+                match leg {
+                    Leg::Client => self.parts.reading.pause(),
+                    Leg::Upstream => self.to_upstream(ToUpstream::Pause, context),
+                }
+            }
+            Effect::Resume(leg) => {
+                log::debug!("{} dir={} reading goes on", self.parts.trace, leg_name(leg));
+                match leg {
+                    Leg::Client => self.parts.reading.resume(),
+                    Leg::Upstream => self.to_upstream(ToUpstream::Resume, context),
+                }
+            }
             Effect::Held(_) | Effect::Ignored(_) => (),
             Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
             Effect::Close { leg: Leg::Client, code, reason } => {
