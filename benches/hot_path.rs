@@ -1,6 +1,8 @@
 //! What one 20 ms frame costs on its way through, piece by piece. The pieces are those that every frame
 //! of every session passes; sockets are not among them.
 
+#![allow(clippy::disallowed_methods, reason = "a harness has a clock")]
+
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use bytes::Bytes;

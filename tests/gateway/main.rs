@@ -5,10 +5,14 @@
 
 mod audio;
 mod client_input;
+mod dialling;
 mod endings;
 mod handshake;
+mod latency;
+mod limits;
 mod message_sizes;
 mod peers;
+mod process;
 mod rows_completion;
 mod rows_connection;
 mod rows_context;
@@ -17,6 +21,8 @@ mod rows_microphone;
 mod rows_order;
 mod rows_transcripts;
 mod self_test;
+mod slow_clients;
+mod slow_upstreams;
 mod startup;
 mod tls;
 mod upstream_input;

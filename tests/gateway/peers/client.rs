@@ -10,7 +10,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -20,9 +20,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::journal::{Journal, Recorder, What};
+use super::pace::{Pace, Paced};
 use super::{fragments, s, unlimited};
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Paced>;
 
 /// A connected client. Dropping it drops the TCP connection.
 pub(crate) struct Client {
@@ -41,14 +42,24 @@ impl Client {
         Self::connect_with(url, &[]).await
     }
 
+    /// Connects with a pace of its own.
+    pub(crate) async fn connect_at(url: &str, pace: Pace) -> Self {
+        Self::connect_as(url, &[], pace).await
+    }
+
     /// Connects with more headers.
     pub(crate) async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Self {
+        Self::connect_as(url, headers, Pace::FREE).await
+    }
+
+    async fn connect_as(url: &str, headers: &[(&'static str, &str)], pace: Pace) -> Self {
         let mut request = url.into_client_request().expect("the test's URL is valid");
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a valid header"));
         }
         let authority = request.uri().authority().expect("the test's URL has a host").to_string();
-        let (stream, raw, hang_up) = connect_thrice(&authority).await;
+        let (stream, raw, hang_up) = connect_thrice(&authority, &pace).await;
+        let stream = Paced::new(stream, pace);
         let connecting = client_async_with_config(request, stream, Some(unlimited()));
         let (socket, response) = tokio::time::timeout(s(10), connecting)
             .await
@@ -202,8 +213,12 @@ impl Drop for Client {
 }
 
 /// One TCP connection in three handles: to speak the protocol, to write past it, to hang up.
-async fn connect_thrice(authority: &str) -> (TcpStream, TcpStream, net::TcpStream) {
-    let stream = TcpStream::connect(authority).await.expect("the gateway accepts connections");
+async fn connect_thrice(authority: &str, pace: &Pace) -> (TcpStream, TcpStream, net::TcpStream) {
+    let address = lookup_host(authority).await.expect("the authority is an address").next();
+    let socket = TcpSocket::new_v4().expect("a descriptor is free");
+    pace.prepare(&socket);
+    let stream = socket.connect(address.expect("it is one address")).await;
+    let stream = stream.expect("the gateway accepts connections");
     stream.set_nodelay(true).expect("the socket is open");
     let stream = stream.into_std().expect("the stream leaves the runtime");
     let again = || stream.try_clone().expect("a descriptor is free");

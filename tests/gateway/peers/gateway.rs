@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,7 +15,8 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::mock::Mock;
-use super::s;
+use super::pace::Pace;
+use super::{eventually, ms, s};
 
 /// The path of the backend that every test talks to.
 pub(crate) const PATH: &str = "/openai";
@@ -117,6 +119,11 @@ impl Gateway {
         Client::connect(&self.url(PATH)).await
     }
 
+    /// A new client on the usual path that reads at a pace.
+    pub(crate) async fn connect_at(&self, pace: &Pace) -> Client {
+        Client::connect_at(&self.url(PATH), pace.clone()).await
+    }
+
     /// Completes a turn on a connection of its own: whatever happened before, the gateway still serves.
     pub(crate) async fn assert_serves(&self) {
         let mut client = self.connect().await;
@@ -126,10 +133,60 @@ impl Gateway {
 
     /// Resident memory in bytes.
     pub(crate) fn resident_memory(&self) -> usize {
-        let pid = self.child.id().expect("the gateway is running");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the gateway is running");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the gateway is running");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
         line.trim().trim_end_matches(" kB").parse::<usize>().expect("VmRSS is in kB") * 1024
+    }
+
+    /// Processor time it has used so far.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the gateway is running");
+        let (_, fields) = stat.rsplit_once(") ").expect("the name is in parentheses");
+        let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
+        // Linux counts in hundredths of a second.
+        ms(10 * ticks.sum::<u64>())
+    }
+
+    /// How many files, sockets included, and threads it has.
+    pub(crate) fn files_and_threads(&self) -> (usize, usize) {
+        let count =
+            |what| fs::read_dir(format!("/proc/{}/{what}", self.pid())).expect("it is running").count();
+        (count("fd"), count("task"))
+    }
+
+    /// Waits until it has no more files and threads than `before`.
+    pub(crate) async fn assert_nothing_left(&self, before: (usize, usize), within: Duration) {
+        let wanted = || {
+            let (files, threads) = self.files_and_threads();
+            files <= before.0 && threads <= before.1
+        };
+        eventually("files and threads as before", within, async || wanted().then_some(())).await;
+    }
+
+    /// Asks it to stop, as a supervisor does.
+    pub(crate) async fn terminate(&self) {
+        let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().await;
+        assert!(status.is_ok_and(|status| status.success()), "the gateway is not running");
+    }
+
+    /// Waits for its end; the status.
+    pub(crate) async fn exit(&mut self, within: Duration) -> Option<i32> {
+        let ended = timeout(within, self.child.wait()).await.expect("the gateway ends in time");
+        ended.expect("it is a child").code()
+    }
+
+    /// Waits until its log has a line with every one of these parts.
+    pub(crate) async fn expect_log(&self, parts: &[&str], within: Duration) {
+        let found = async || {
+            let log = self.log();
+            log.lines().any(|line| parts.iter().all(|part| line.contains(part))).then_some(())
+        };
+        eventually("line in the log", within, found).await;
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id().expect("the gateway is running")
     }
 
     /// What it has logged so far.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -66,7 +66,10 @@ pub(super) enum Command {
 
 impl Mock {
     pub(crate) async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
+        let socket = TcpSocket::new_v4().expect("a descriptor is free");
+        script.pace.prepare(&socket);
+        socket.bind("127.0.0.1:0".parse().expect("a valid address")).expect("a loopback port is free");
+        let listener = socket.listen(1024).expect("the socket is bound");
         let port = listener.local_addr().expect("the listener is bound").port();
         let recorder = Recorder::new("the mock upstream");
         let shared = Arc::new(Shared { script, recorder, notes: Mutex::default() });
@@ -214,6 +217,9 @@ impl Shared {
 }
 
 async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+    for _ in 0..shared.script.dropped {
+        drop(listener.accept().await);
+    }
     for number in 1.. {
         let Ok((stream, _)) = listener.accept().await else { return };
         let shared = Arc::clone(&shared);

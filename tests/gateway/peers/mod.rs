@@ -7,9 +7,11 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod mock;
+pub(crate) mod pace;
 mod recording;
 pub(crate) mod row;
 pub(crate) mod script;
+pub(crate) mod sound;
 mod upstream;
 
 /// A message type that neither protocol has.
@@ -17,6 +19,7 @@ pub(crate) const UNKNOWN: &str = "Frobnicate";
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -35,6 +38,26 @@ pub(crate) const fn s(seconds: u64) -> Duration {
 /// A peer without limits of its own: those under test are the gateway's.
 fn unlimited() -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(None).max_frame_size(None)
+}
+
+/// Looks again and again, for what has no event to wait for, until something is found.
+///
+/// # Panics
+///
+/// If that has not happened in time.
+pub(crate) async fn eventually<T>(
+    wanted: &str,
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no {wanted} within {within:?}");
+        sleep(ms(10)).await;
+    }
 }
 
 /// One message as a first frame and continuations of at most `size` bytes.

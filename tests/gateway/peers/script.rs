@@ -6,12 +6,19 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::frames::{self, REPLY, Step};
+use super::pace::Pace;
 
 /// What a mock does with each thing it receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     /// Whether what passes may be recorded; not where no gateway is in between.
     pub(crate) recorded: bool,
+    /// How fast it reads.
+    pub(crate) pace: Pace,
+    /// How many connections it drops before it answers an upgrade.
+    pub(crate) dropped: usize,
+    /// Sends the audio of each append back.
+    pub(crate) echo: bool,
     /// Answers the upgrade with this HTTP status instead of accepting it.
     pub(crate) refuse: Option<u16>,
     /// Sent as soon as the connection is open.
@@ -55,6 +62,9 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             recorded: true,
+            pace: Pace::FREE,
+            dropped: 0,
+            echo: false,
             refuse: None,
             on_connect: Vec::new(),
             session_updated_after: Some(Duration::ZERO),
@@ -77,6 +87,11 @@ impl Script {
     /// `session.updated` comes 50 ms after `session.update`.
     pub(crate) fn late_session() -> Self {
         Self { session_updated_after: Some(Duration::from_millis(50)), ..Self::default() }
+    }
+
+    /// Reads at a pace.
+    pub(crate) fn at(pace: &Pace) -> Self {
+        Self { pace: pace.clone(), ..Self::default() }
     }
 
     /// Responses with audio before their text.

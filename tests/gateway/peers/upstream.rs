@@ -4,7 +4,7 @@
 use std::mem;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -15,6 +15,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use super::frames::{self, Step};
 use super::journal::What;
 use super::mock::{Command, Peer, Shared, Upgrade};
+use super::pace::Paced;
 use super::recording::Recording;
 use super::unlimited;
 
@@ -33,6 +34,7 @@ pub(super) async fn serve(stream: TcpStream, number: usize, shared: &Shared) {
         *refusal.status_mut() = status.try_into().expect("the script names a valid status");
         Err(refusal)
     };
+    let stream = Paced::new(stream, shared.script.pace.clone());
     let Ok(socket) = accept_hdr_async_with_config(stream, judge, Some(unlimited())).await else { return };
     let (peer, commands) = Peer::new();
     shared.connected(number, &peer);
@@ -81,7 +83,7 @@ struct Connection<'a> {
 impl Connection<'_> {
     async fn run(
         mut self,
-        mut socket: WebSocketStream<TcpStream>,
+        mut socket: WebSocketStream<Paced>,
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) {
         let how = loop {
@@ -104,7 +106,7 @@ impl Connection<'_> {
     async fn carry_out(
         &mut self,
         command: Command,
-        socket: &mut WebSocketStream<TcpStream>,
+        socket: &mut WebSocketStream<Paced>,
     ) -> Result<(), String> {
         match command {
             Command::Send(message) => {
@@ -164,6 +166,9 @@ impl Connection<'_> {
             }
             "input_audio_buffer.append" if !self.ready => {
                 self.shared.protocol_error("append before session.updated".to_owned());
+            }
+            "input_audio_buffer.append" if script.echo => {
+                self.peer.send(&json!({"type": "response.output_audio.delta", "delta": event["audio"]}));
             }
             "conversation.item.create" => self.answer_item(&event["item"]),
             "response.create" => self.answer_response_create(),
