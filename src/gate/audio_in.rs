@@ -40,9 +40,12 @@ impl Gate {
     }
 
     /// What is left when a response ends is a turn, filled up with silence if it is too short for one.
+    /// Before the first commit it has to be enough, and the quiet after it long enough.
     pub(super) fn commit_rest(&mut self, now: Instant) {
         if self.manual.has_rest() && !self.turn.running() {
             self.commit_turn(self.manual.padding(ENOUGH), now);
+        } else {
+            self.expire_manual(now);
         }
     }
 

@@ -7,6 +7,8 @@ use crate::protocol::agent::ServerMessage;
 
 /// How long a leg may take to close while it takes nothing of what is queued for it.
 const GRACE: Duration = Duration::from_secs(2);
+/// A close this soon after an `error` is the same trouble; later it is another.
+const SAME_TROUBLE: Duration = Duration::from_secs(10);
 /// A close 1001 this near to the session's own end is that end.
 const NEAR_EXPIRY_S: f64 = 60.0;
 
@@ -14,7 +16,8 @@ const NEAR_EXPIRY_S: f64 = 60.0;
 pub(super) struct Closing {
     reason: Option<CloseReason>,
     ending: Option<Ending>,
-    error_told: bool,
+    /// When the client was last told of an error of upstream.
+    error_told: Option<Instant>,
     client: LegState,
     upstream: LegState,
 }
@@ -34,9 +37,9 @@ impl Closing {
         self.reason.as_ref()
     }
 
-    /// The client was told of an error that upstream will close for.
-    pub(super) fn note_error(&mut self) {
-        self.error_told = true;
+    /// The client was told of an error that upstream may close for.
+    pub(super) fn note_error(&mut self, now: Instant) {
+        self.error_told = Some(now);
     }
 }
 
@@ -62,7 +65,7 @@ impl Gate {
             return;
         }
         if let Some(notice) = self.held_idle_error.take() {
-            self.closing.note_error();
+            self.closing.note_error(now);
             self.tell(ServerMessage::Error(notice));
         }
         let near = self.opening.expires_at().is_some_and(|at| (at - unix_s as f64).abs() <= NEAR_EXPIRY_S);
@@ -89,7 +92,8 @@ impl Gate {
         self.timers.set(Timer::CloseGrace, now + GRACE);
         let ending = reason.ending();
         // A close that follows upstream's own error is the same trouble.
-        let known = self.closing.error_told && matches!(reason, CloseReason::Upstream { .. });
+        let recent = self.closing.error_told.is_some_and(|at| now.duration_since(at) <= SAME_TROUBLE);
+        let known = recent && matches!(reason, CloseReason::Upstream { .. });
         if let Some(notice) = ending.error.clone().filter(|_| !known)
             && self.closing.client != LegState::Gone
         {
@@ -145,6 +149,7 @@ impl Gate {
         }
     }
 
+    /// Cuts the legs that did not close in time; with them gone the connection is finished.
     pub(super) fn expire_closing(&mut self, now: Instant) {
         if !self.timers.take_due(Timer::CloseGrace, now) {
             return;
@@ -158,6 +163,5 @@ impl Gate {
         self.closing.upstream = LegState::Gone;
         self.to_client.clear();
         self.to_upstream.clear();
-        self.finish();
     }
 }

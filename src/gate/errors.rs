@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Gate, Rule};
+use super::{Gate, Rule, turn::Owner};
 use crate::{
     protocol::{DecodeError, agent::ServerMessage, ids::EventId, realtime::ErrorBody},
     translate::to_client,
@@ -41,7 +41,7 @@ impl Gate {
             self.held_idle_error = Some(notice);
             return self.held(Rule::ErrorsByCode);
         }
-        self.closing.note_error();
+        self.closing.note_error(now);
         self.tell(ServerMessage::Error(notice));
         if self.is_for_update(cause) {
             return self.update_refused(now);
@@ -57,9 +57,8 @@ impl Gate {
             }
             return self.end_unannounced(now);
         }
-        if let Some(owner) = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial))
-            && let Some(response) = self.turn.get_mut(owner)
-        {
+        let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));
+        if let Some(response) = self.turn.get_mut(running.unwrap_or(Owner::Loose)) {
             response.error_told = true;
         }
     }

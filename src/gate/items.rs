@@ -112,6 +112,13 @@ impl Items {
         before - self.unconfirmed.len()
     }
 
+    /// Upstream is read again: every confirmation has until `deadline`.
+    pub(super) fn wait_anew(&mut self, deadline: Instant) {
+        for item in &mut self.unconfirmed {
+            item.deadline = deadline;
+        }
+    }
+
     /// Whether an item is still waited for.
     pub(super) fn waiting(&self) -> bool {
         !self.unconfirmed.is_empty()

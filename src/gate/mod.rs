@@ -75,6 +75,9 @@ use wishes::fits_client;
 /// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
 pub const CLIENT_MESSAGE_LIMIT: usize = 1024 * 1024;
 
+/// How long the leg may take to report beyond the attempts to dial and the pauses between them.
+const DIAL_GRACE: Duration = Duration::from_secs(15);
+
 /// Bounds of one connection, from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -224,9 +227,9 @@ impl Gate {
         }
         let running = self.turn.running();
         let others = [
-            self.items.deadline(),
+            self.items.deadline().filter(|_| !self.paused_upstream),
             self.calls.deadline(),
-            self.turn.deadline(self.patience()),
+            self.turn.deadline(self.patience()).filter(|_| !self.paused_upstream),
             self.manual.deadline().filter(|_| !running),
         ];
         others.into_iter().flatten().chain(timers).min()
@@ -253,10 +256,16 @@ impl Gate {
             return;
         }
         self.expire_opening(now);
+        if self.phase == Phase::Closing {
+            return;
+        }
         self.expire_speech(now);
-        self.expire_items(now);
         self.expire_calls(now);
-        self.expire_responses(now);
+        // What upstream says while it is not read cannot be missed.
+        if !self.paused_upstream {
+            self.expire_items(now);
+            self.expire_responses(now);
+        }
         self.expire_manual(now);
     }
 
@@ -292,6 +301,8 @@ impl Gate {
         } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
             self.paused_upstream = false;
             self.timers.stop(Timer::SlowClient);
+            self.items.wait_anew(now + self.patience());
+            self.turn.wait_anew(now);
             self.effects.push(Effect::Resume(Leg::Upstream));
         }
         let held = self.opening.held_bytes() > self.limits.before_ready;
@@ -337,6 +348,8 @@ impl Gate {
         let request_id = self.request_id.clone();
         self.tell(ServerMessage::Welcome(crate::protocol::agent::Welcome { request_id }));
         self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
+        let dial = self.backend.connect_timeout * self.backend.dial_attempts;
+        self.timers.set(Timer::Dial, now + dial + DIAL_GRACE);
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
         }

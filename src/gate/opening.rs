@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::{CloseReason, Effect, Gate, Phase, Rule, Timer, TurnTaking, Wish};
+use super::{CloseReason, Effect, Gate, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish};
 use crate::{
     config::{Dialect, GreetingMode},
     protocol::{
@@ -95,6 +95,7 @@ impl Opening {
 impl Gate {
     pub(super) fn upstream_opened(&mut self, now: Instant) {
         self.opening.socket_open = true;
+        self.timers.stop(Timer::Dial);
         self.configure(now);
     }
 
@@ -305,6 +306,7 @@ impl Gate {
             self.configure(now);
         }
         let over = [
+            (Timer::Dial, CloseReason::Unreachable(UpstreamError::TimedOut)),
             (Timer::Settings, CloseReason::SettingsTimeout),
             (Timer::ClientIdle, CloseReason::IdleTimeout),
             (Timer::SessionAge, CloseReason::SessionAge),

@@ -212,6 +212,7 @@ impl Gate {
         self.end_announced(owner, status, now);
         let told = self.turn.get_mut(owner).is_some_and(|response| response.error_told);
         if let Some(notice) = failure.filter(|_| !told) {
+            self.closing.note_error(now);
             self.tell(ServerMessage::Error(notice));
         }
     }
@@ -290,6 +291,7 @@ impl Gate {
     /// What waited for the end of a response.
     fn after_response(&mut self, now: Instant) {
         if let Some(notice) = self.held_idle_error.take() {
+            self.closing.note_error(now);
             self.tell(ServerMessage::Error(notice));
         }
         self.response_ended_for_settings(now);
@@ -340,6 +342,7 @@ impl Gate {
             Some(Owner::Announced(_)) | None => (),
         }
         if let Some(notice) = failure.filter(|_| !told) {
+            self.closing.note_error(now);
             self.tell(ServerMessage::Error(notice));
         }
         // A response that made calls and was never announced ends with this, whichever it was (R8).

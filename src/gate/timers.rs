@@ -6,6 +6,8 @@ use std::time::Instant;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
+    /// Upstream's socket, or word that it cannot be had.
+    Dial,
     /// The client's first usable Settings.
     Settings,
     /// Upstream's answer to our `session.update`.

@@ -23,6 +23,11 @@ impl Wish {
     pub(super) fn plain() -> Self {
         Self { unconfirmed: Vec::new(), instructions: None }
     }
+
+    /// Whether there is nothing to tell it from another.
+    pub(super) fn is_plain(&self) -> bool {
+        self.unconfirmed.is_empty() && self.instructions.is_none()
+    }
 }
 
 /// What is known of one response.
@@ -314,6 +319,14 @@ impl Turn {
         let Some(response) = asked else { return Vec::new() };
         response.mute = false;
         response.asked.take().map(|(_, wishes)| wishes).unwrap_or_default()
+    }
+
+    /// Upstream is read again: every response counts as alive.
+    pub(super) fn wait_anew(&mut self, now: Instant) {
+        let unannounced = self.unannounced.iter_mut().map(|running| &mut running.response);
+        for response in unannounced.chain(&mut self.announced).chain(&mut self.loose) {
+            response.last_event = now;
+        }
     }
 
     /// The next moment at which a response has been silent for `patience`.

@@ -67,6 +67,8 @@ impl Gate {
         if let Some(rule) = self.response_waits() {
             if self.wishes.len() > self.wishes_noted {
                 self.held(rule);
+                // Many turns may be typed during one response; together they are one wish.
+                self.wishes.dedup_by(|later, earlier| later.is_plain() && earlier.is_plain());
             }
             return;
         }

@@ -84,18 +84,9 @@ fn r08_only_whole_calls_of_a_response_that_was_not_stopped_are_handed_out() {
         let steps = vec![
             at(0, created("resp_1"), []),
             at(1, call_done("resp_1", 0, "call_a", "f", item), []),
-            at_lines(2, done("resp_1", status), &expected),
+            super::scenario::at_lines(2, done("resp_1", status), &expected),
         ];
         super::scenario::check_all(deepgram(), steps);
-    }
-}
-
-fn at_lines(at_ms: u64, action: super::scenario::Action, expected: &[&str]) -> super::scenario::Step {
-    match *expected {
-        [] => at(at_ms, action, []),
-        [a] => at(at_ms, action, [a]),
-        [a, b] => at(at_ms, action, [a, b]),
-        _ => unreachable!("no more than two lines are needed"),
     }
 }
 
@@ -175,11 +166,7 @@ fn r08_three_events_end_an_unannounced_response_that_made_calls() {
             at(3, output_item("done", "call_of_another"), []),
             at(4, bare_audio_done(), []),
         ];
-        steps.push(match *expected {
-            [a] => at(5, end, [a]),
-            [a, b, c, d] => at(5, end, [a, b, c, d]),
-            _ => unreachable!("one line or four"),
-        });
+        steps.push(super::scenario::at_lines(5, end, &expected));
         // One wish, whatever else comes.
         steps.push(at(6, output_item("done", "call_a"), []));
         super::scenario::check_all(deepgram(), steps);

@@ -56,6 +56,11 @@ impl Step {
 
 /// At `at_ms` something happens, and these effects follow.
 pub(super) fn at<const N: usize>(at_ms: u64, action: impl Into<Action>, expected: [&str; N]) -> Step {
+    at_lines(at_ms, action, &expected)
+}
+
+/// The same with expectations that were put together.
+pub(super) fn at_lines(at_ms: u64, action: impl Into<Action>, expected: &[&str]) -> Step {
     let expected = expected.iter().map(|&line| line.to_owned()).collect();
     Step { at_ms, action: action.into(), expected, delivered: true }
 }
@@ -104,6 +109,12 @@ fn opened_with(agent: &str) -> Scenario {
 }
 
 impl Scenario {
+    /// The same after this has happened as well.
+    pub(super) fn upto(mut self, happened: impl Into<Action>) -> Self {
+        self.opening.push(happened.into());
+        self
+    }
+
     /// The same with another configuration.
     pub(super) fn backend(mut self, change: impl FnOnce(&mut Backend)) -> Self {
         change(&mut self.backend);
