@@ -37,6 +37,9 @@ use crate::{
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
 const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 
+/// Members that a message does not have are named in the log up to this many.
+const UNKNOWN_NAMED: usize = 8;
+
 /// A duplicate of a client's socket.
 #[derive(Clone)]
 pub struct ClientSocket(Arc<TcpStream>);
@@ -203,9 +206,17 @@ impl ClientSession {
     }
 
     fn text(&mut self, text: &str, context: &mut WebsocketContext<Self>) {
-        let trace = &self.trace;
-        let decoded =
-            ClientMessage::decode(text, |path| log::info!("{trace} dir=client unknown member {path}"));
+        let mut unknown = Vec::new();
+        let mut count = 0_usize;
+        let decoded = ClientMessage::decode(text, |path| {
+            count += 1;
+            if count <= UNKNOWN_NAMED {
+                unknown.push(path);
+            }
+        });
+        if count > 0 {
+            log::info!("{} dir=client {count} unknown members: {}", self.trace, unknown.join(" "));
+        }
         let input = match decoded {
             Ok(message) => Input::Client(message),
             Err(error) => Input::ClientMalformed(error),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::{
     gate::{ClientFrame, Effect, Input, Leg, UpstreamFrame},
-    protocol::{agent::ClientMessage, realtime::ServerEvent},
+    protocol::{agent::ClientMessage, realtime::ServerEvent, shorten},
 };
 
 /// Audio and what only counts it is of no interest above trace.
@@ -28,7 +28,9 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Client(message) if content => {
             format!("dir=client type={} content={}", message.kind(), message.encode())
         }
-        Input::Client(ClientMessage::Unknown(unknown)) => format!("dir=client type={:?}", unknown.kind),
+        Input::Client(ClientMessage::Unknown(unknown)) => {
+            format!("dir=client type={:?}", shorten(unknown.kind.clone()))
+        }
         Input::Client(message) => format!("dir=client type={}", message.kind()),
         Input::ClientAudio(audio) => format!("dir=client type=(audio) bytes={}", audio.len()),
         Input::ClientMalformed(error) => format!("dir=client type=(malformed) {error}"),
@@ -44,6 +46,9 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Upstream(ServerEvent::Error(error)) => {
             let code = error.error.as_ref().and_then(|error| error.code.as_deref());
             format!("dir=upstream type=error code={}", code.unwrap_or("-"))
+        }
+        Input::Upstream(ServerEvent::Unknown(unknown)) => {
+            format!("dir=upstream type={:?}", shorten(unknown.kind.clone()))
         }
         Input::Upstream(event) => format!("dir=upstream type={}", event.kind()),
         Input::UpstreamMalformed(_) => "dir=upstream type=(malformed)".to_owned(),

@@ -25,6 +25,7 @@ use crate::{
     protocol::{
         DecodeError,
         realtime::{Append, ServerEvent},
+        shorten,
     },
     websocket::{Fragments, Joined},
 };
@@ -140,7 +141,8 @@ impl UpstreamSession {
                     log::warn!("{} dir=upstream only the type is used: {damage}", self.trace);
                 }
                 if let ServerEvent::Unknown(unknown) = &decoded.event {
-                    log::warn!("{} dir=upstream unknown event type={}", self.trace, unknown.kind);
+                    let kind = shorten(unknown.kind.clone());
+                    log::warn!("{} dir=upstream unknown event type={kind:?}", self.trace);
                 }
                 Input::Upstream(decoded.event)
             }

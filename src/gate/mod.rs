@@ -57,6 +57,7 @@ use crate::{
         agent::{ClientMessage, Notice, ServerMessage},
         ids::{CallId, EventId, ItemId},
         realtime::ClientEvent,
+        shorten,
     },
     translate::settings::{AudioPlan, TurnTaking},
 };
@@ -381,7 +382,8 @@ impl Gate {
             | ClientMessage::InjectAgentMessage(_)
             | ClientMessage::CustomToThinkProvider(_)
             | ClientMessage::Unknown(_) => {
-                let description = format!("a message of type {:?} is not taken here", message.kind());
+                let kind = shorten(message.kind().to_owned());
+                let description = format!("a message of type {kind:?} is not taken here");
                 self.tell_error("disallowed_client_message_type", description);
             }
         }

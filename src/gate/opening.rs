@@ -201,9 +201,8 @@ impl Gate {
 
     /// What upstream says is in force counts for more than what we asked for.
     fn note_effective_turns(&mut self, session: &Session) {
-        let input = session.audio.as_ref().and_then(|audio| audio.input.as_ref());
         // Absent says nothing, and null is what manual mode asked for.
-        if let Some(Some(detection)) = input.and_then(|input| input.turn_detection.as_ref())
+        if let Some(Some(detection)) = session.stated_turn_detection()
             && let TurnTaking::Detected { create_response, interrupt_response } = &mut self.turns
         {
             *create_response = detection.create_response.unwrap_or(*create_response);
