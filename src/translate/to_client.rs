@@ -71,7 +71,7 @@ pub fn utterance_end(event: &SpeechEvent) -> ServerMessage {
     })
 }
 
-/// An `error` of upstream under the code that the client knows.
+/// An `error` of upstream under the code that the client knows, in upstream's words.
 pub fn error(error: &ErrorBody) -> Notice {
     let code = match error.code.as_deref() {
         None | Some("") => "unknown",
@@ -79,7 +79,7 @@ pub fn error(error: &ErrorBody) -> Notice {
         Some(code) => code,
     };
     let message = error.message.as_deref().filter(|message| !message.is_empty());
-    let mut description = visible(message.unwrap_or("upstream reported an error"));
+    let mut description = message.unwrap_or("upstream reported an error").to_owned();
     if let Some(param) = error.param.as_deref().filter(|param| !description.contains(param)) {
         description = format!("{description} (param: {param})");
     }
@@ -91,7 +91,10 @@ pub fn response_failure(response: &Response) -> Option<Notice> {
     let details = response.status_details.as_ref();
     match response.status.as_deref() {
         Some("failed") => match details.and_then(|details| details.error.as_ref()) {
-            Some(body) => Some(error(body)),
+            Some(body) => {
+                let notice = error(body);
+                Some(Notice { description: visible(&notice.description), ..notice })
+            }
             None => Some(Notice {
                 description: "the response failed without a reason".to_owned(),
                 code: "unknown".to_owned(),
@@ -108,8 +111,9 @@ pub fn response_failure(response: &Response) -> Option<Notice> {
     }
 }
 
-/// The web component hides every error that quotes the vendor's stock sentence for an internal fault, and
-/// the user would wait for an answer that never comes; so the sentence is put in other words.
+/// The web component hides every error that quotes the vendor's stock sentence for an internal fault. Where
+/// a response failed, the user would wait for an answer that never comes; so there the sentence is put in
+/// other words.
 fn visible(message: &str) -> String {
     const STOCK: &str = "server had an error while processing your request";
     const VISIBLE: &str = "upstream service had an internal error while processing the request";

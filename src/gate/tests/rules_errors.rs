@@ -257,17 +257,28 @@ fn r15_old_names_of_events_are_understood() {
     );
 }
 
-/// The component hides the vendor's stock sentence, so it is put in other words.
+/// The component hides the vendor's stock sentence, so a failed response tells it in other words; an
+/// `error` event is passed on as it is.
 #[test]
-fn r15_the_vendors_stock_sentence_is_put_in_other_words() {
-    let event = r#"{"type":"error","error":{"code":"server_error",
-        "message":"The server had an error while processing your request. Sorry about that!"}}"#;
+fn r15_a_failed_response_tells_the_vendors_stock_sentence_in_other_words() {
+    let message = "The server had an error while processing your request. Sorry about that!";
+    let event = format!(r#"{{"type":"error","error":{{"code":"server_error","message":"{message}"}}}}"#);
+    let failed = format!(
+        r#"{{"type":"response.done","response":{{"status":"failed",
+        "status_details":{{"error":{{"code":"server_error","message":"{message}"}}}}}}}}"#
+    );
     check(
         component(),
-        [at(
-            0,
-            upstream(event),
-            ["client Error(server_error) \"Upstream had an internal error while processing the request."],
-        )],
+        [
+            at(0, upstream(&event), [&*format!("client Error(server_error) {message:?}")]),
+            at(
+                1,
+                upstream(&failed),
+                [
+                    "client Error(server_error) \"The upstream service had an internal error while processing the \
+                  request. Sorry about that!\"",
+                ],
+            ),
+        ],
     );
 }

@@ -173,17 +173,20 @@ fn an_error_names_the_parameter_once() {
 }
 
 #[test]
-fn the_stock_sentence_is_made_visible() {
+fn a_failed_response_makes_the_stock_sentence_visible() {
     // What the web component looks for, and hides.
     const HIDDEN: &str = "server had an error while processing your request";
     let stock = "The server had an error while processing your request. Sorry about that! (ID: req_1)";
     for message in
         [stock.to_owned(), stock.to_uppercase(), format!("Error: {}", &stock[4..]), stock.repeat(2)]
     {
-        let Notice { description, code } = told(json!({ "code": null, "message": message }));
+        let failed = json!({ "status": "failed", "status_details": { "error": { "message": message } } });
+        let Notice { description, code } = failure(failed).expect("a failure");
         assert!(!description.to_lowercase().contains(HIDDEN), "{description}");
         assert!(description.contains("internal error") && code == "unknown");
         assert!(description.to_lowercase().contains("(id: req_1)"), "{description}");
+        // An `error` event keeps upstream's words.
+        assert_eq!(told(json!({ "code": null, "message": message })), notice("unknown", &message));
     }
 }
 
