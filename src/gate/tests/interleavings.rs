@@ -1,1 +1,175 @@
-//! To come.
+//! Two scripts of seven steps, one per leg, in every order that they can come in: 3,432 each. The oracle
+//! judges every step, and what is owed at the end is paid.
+
+use super::{
+    scenario::{Action, Run, Scenario, fresh},
+    words::{
+        agent_item, answer, audio, audio_delta, bare_call, bare_response_done, call_done, client,
+        client_closes, closed, confirmed, created, done, inject, message_added, microphone, session_updated,
+        settings, speech_started, speech_stopped, text_done, user_item,
+    },
+};
+use crate::gate::{Input, Phase};
+
+const STEPS: usize = 7;
+
+type Script = [Action; STEPS];
+
+/// Runs the two scripts merged in every order; `end` judges what is left, once time enough has passed.
+fn in_every_order(scenario: fn() -> Scenario, client: &Script, upstream: &Script, end: fn(&mut Run)) {
+    let mut orders = 0;
+    for order in 0_u32..1 << (2 * STEPS) {
+        if order.count_ones() as usize != STEPS {
+            continue;
+        }
+        orders += 1;
+        let mut run = Run::new(scenario());
+        let (mut clients, mut upstreams) = (client.iter(), upstream.iter());
+        for n in 0..2 * STEPS {
+            let script = if order & (1 << n) == 0 { &mut clients } else { &mut upstreams };
+            let action = script.next().expect("each script has as many steps as the order has");
+            run.happen(10 * (n as u64 + 1), action.clone());
+        }
+        end(&mut run);
+    }
+    assert_eq!(orders, 3_432);
+}
+
+fn connected() -> Scenario {
+    fresh().upto(Input::ClientConnected)
+}
+
+/// The session is ready, whatever came first, and everything that was owed is paid in time.
+fn all_is_paid(run: &mut Run) {
+    let now = run.now_ms();
+    // A session that configured itself before Settings still owes an answer to them.
+    run.happen(now + 1_000, session_updated());
+    run.pass(now + 250_000);
+    let (settings, applied) = run.oracle.settings();
+    if run.gate.phase() != Phase::Active {
+        run.fail("the session goes on");
+    }
+    if settings != applied {
+        run.fail("every Settings is answered");
+    }
+    if !run.gate.wishes.is_empty() || run.gate.turn.running() {
+        run.fail("no wish is left");
+    }
+    if let Err(broken) = run.oracle.settled() {
+        run.fail(broken);
+    }
+}
+
+/// Both sides are closed and gone, and nothing is waited for.
+fn all_is_over(run: &mut Run) {
+    let now = run.now_ms();
+    run.pass(now + 10_000);
+    if run.gate.phase() != Phase::Closed || run.gate.deadline().is_some() {
+        run.fail("the connection is over");
+    }
+}
+
+#[test]
+fn a_typed_turn_and_a_function_call_and_settings_in_every_order() {
+    let component = r#"{"idleTimeoutMs":10000,"greeting":"Hello"}"#;
+    in_every_order(
+        connected,
+        &[
+            settings(component),
+            inject("one"),
+            answer("call_a", "1"),
+            settings("{}"),
+            inject("two"),
+            microphone(320),
+            answer("call_a", "2"),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            created("resp_1"),
+            call_done("resp_1", 0, "call_a", "f", "completed"),
+            confirmed(),
+            done("resp_1", "completed"),
+            confirmed(),
+        ],
+        all_is_paid,
+    );
+}
+
+#[test]
+fn speech_and_typed_turns_and_barge_in_in_every_order() {
+    in_every_order(
+        connected,
+        &[
+            settings("{}"),
+            microphone(320),
+            inject("one"),
+            microphone(320),
+            client(r#"{"type":"KeepAlive"}"#),
+            inject("two"),
+            microphone(320),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            created("resp_1"),
+            audio("resp_1", "item_1", 48_000),
+            speech_started(),
+            done("resp_1", "cancelled"),
+            speech_stopped(),
+        ],
+        all_is_paid,
+    );
+}
+
+#[test]
+fn a_server_that_announces_nothing_in_every_order() {
+    in_every_order(
+        connected,
+        &[
+            settings(r#"{"useOpenAIManualAudioCommit":true}"#),
+            inject("Hi"),
+            microphone(40_000),
+            answer("call_a", "1"),
+            inject("Hi"),
+            settings("{}"),
+            microphone(1_800),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            bare_call("call_a"),
+            audio_delta(320),
+            user_item("added", "item_mock_1", "Hi"),
+            text_done("Hello from mock"),
+            bare_response_done(),
+        ],
+        all_is_paid,
+    );
+}
+
+#[test]
+fn a_client_that_leaves_and_an_upstream_that_closes_in_every_order() {
+    in_every_order(
+        connected,
+        &[
+            settings(r#"{"useOpenAIManualAudioCommit":true}"#),
+            microphone(24_000),
+            inject("one"),
+            microphone(24_000),
+            inject("two"),
+            client(r#"{"type":"ForceEndTurn"}"#),
+            client_closes(1000),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            confirmed(),
+            message_added("resp_1", "item_1"),
+            agent_item("done", "item_1", "Hello"),
+            audio_delta(320),
+            Input::UpstreamClosed { end: closed(1001, "bye"), unix_s: 0 }.into(),
+        ],
+        all_is_over,
+    );
+}

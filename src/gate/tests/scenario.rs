@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{render, words};
+use super::{oracle::Oracle, render, words};
 use crate::{
     config::{Backend, BackendUrl},
     gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// What can happen in a step.
+#[derive(Debug, Clone)]
 pub(super) enum Action {
     /// An input as it is.
     Input(Input),
@@ -163,13 +164,15 @@ pub(super) struct Run {
     /// What the legs have and have not reported, client first.
     unreported: [usize; 2],
     ids: HashMap<&'static str, String>,
+    /// Judges every effect of every run.
+    pub(super) oracle: Oracle,
     /// Every effect since the opening.
     pub(super) effects: Vec<Effect>,
     trace: String,
 }
 
 impl Run {
-    fn new(scenario: Scenario) -> Self {
+    pub(super) fn new(scenario: Scenario) -> Self {
         let Scenario { backend, limits, opening } = scenario;
         let mut run = Self {
             gate: Gate::new(Arc::new(backend), limits, "request-1".to_owned()),
@@ -177,6 +180,7 @@ impl Run {
             now_ms: 0,
             unreported: [0; 2],
             ids: HashMap::new(),
+            oracle: Oracle::default(),
             effects: Vec::new(),
             trace: String::new(),
         };
@@ -228,10 +232,38 @@ impl Run {
         self.fail("timers fire without an end");
     }
 
-    fn act(&mut self, action: Action) -> Vec<Effect> {
+    /// Something happens after the timers that are due by then; both legs deliver what that gives them.
+    pub(super) fn happen(&mut self, at_ms: u64, action: Action) -> Vec<Effect> {
+        let mut effects = self.pass(at_ms);
+        effects.extend(self.act(action));
+        effects.extend(self.deliver(&effects.clone()));
+        effects
+    }
+
+    /// Time passes, whatever the timers do.
+    pub(super) fn pass(&mut self, to_ms: u64) -> Vec<Effect> {
+        let to = self.base + Duration::from_millis(to_ms);
+        let mut all = Vec::new();
+        for _ in 0..10_000 {
+            let Some(at) = self.gate.deadline().filter(|at| *at <= to) else {
+                self.now_ms = to_ms;
+                return all;
+            };
+            self.now_ms = self.now_ms.max((at - self.base).as_millis() as u64);
+            let effects = self.act(Action::Due);
+            all.extend(effects.iter().cloned());
+            all.extend(self.deliver(&effects));
+        }
+        self.fail("timers fire without an end");
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
         let (input, told) = match action {
             Action::Input(input) => {
-                let told = format!("{input:?}");
+                let told = match &input {
+                    Input::ClientAudio(audio) => format!("client audio {}", audio.len()),
+                    other => format!("{other:?}"),
+                };
                 (input, told)
             }
             Action::Client(json) => {
@@ -259,10 +291,14 @@ impl Run {
         let told: String = told.chars().take(300).collect();
         writeln!(self.trace, "{:>6} ms  {told}", self.now_ms).expect("text takes all");
         let now = self.base + Duration::from_millis(self.now_ms);
+        self.oracle.before(&input);
         let effects = self.gate.handle(input, now);
         for effect in &effects {
             writeln!(self.trace, "             {}", render::line(effect)).expect("text takes all");
             self.note(effect);
+        }
+        if let Err(broken) = self.oracle.after(&effects) {
+            self.fail(&broken);
         }
         self.effects.extend(effects.iter().cloned());
         effects
@@ -319,7 +355,7 @@ impl Run {
         self.fail("deliveries bring forth more without an end");
     }
 
-    /// The latest frame of audio or text to the client, in bytes of text.
+    /// The text messages that went to the client since the opening.
     pub(super) fn client_messages(&self) -> impl Iterator<Item = &crate::protocol::agent::ServerMessage> {
         self.effects.iter().filter_map(|effect| match effect {
             Effect::ToClient(ClientFrame::Message(message)) => Some(message),
@@ -335,7 +371,11 @@ impl Run {
         })
     }
 
-    fn fail(&self, why: &str) -> ! {
+    pub(super) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    pub(super) fn fail(&self, why: &str) -> ! {
         panic!("{why}\nthe story so far:\n{}", self.trace)
     }
 }
