@@ -20,6 +20,7 @@ use crate::{
 
 /// What can happen in a step.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a script has a handful of them")]
 pub(super) enum Action {
     /// An input as it is.
     Input(Input),
