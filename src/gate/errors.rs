@@ -32,7 +32,7 @@ impl Gate {
     pub(super) fn upstream_error(&mut self, error: ErrorBody, now: Instant) {
         let cause = error.event_id.as_ref();
         match error.code.as_deref() {
-            Some("conversation_already_has_active_response") => return self.race_lost(cause),
+            Some("conversation_already_has_active_response") => return self.race_lost(cause, now),
             Some("response_cancel_not_active") => return self.ignored(Rule::ErrorsByCode),
             _ => (),
         }

@@ -229,7 +229,7 @@ impl Gate {
         let running = self.turn.running();
         let others = [
             self.items.deadline().filter(|_| !self.paused_upstream),
-            self.calls.deadline(),
+            self.calls.deadline().filter(|_| self.opening.session_open()),
             self.turn.deadline(self.patience()).filter(|_| !self.paused_upstream),
             self.manual.deadline().filter(|_| !running),
         ];
@@ -261,7 +261,9 @@ impl Gate {
             return;
         }
         self.expire_speech(now);
-        self.expire_calls(now);
+        if self.opening.session_open() {
+            self.expire_calls(now);
+        }
         // What upstream says while it is not read cannot be missed.
         if !self.paused_upstream {
             self.expire_items(now);
@@ -366,11 +368,10 @@ impl Gate {
     fn client_message(&mut self, message: ClientMessage, now: Instant) {
         match message {
             ClientMessage::Settings(settings) => self.settings(&settings, now),
-            ClientMessage::FunctionCallResponse(answer) => self.client_answer(&answer, now),
             ClientMessage::KeepAlive(_) => (),
-            ClientMessage::InjectUserMessage(_) | ClientMessage::ForceEndTurn(_) => {
-                self.when_open(message, now);
-            }
+            ClientMessage::InjectUserMessage(_)
+            | ClientMessage::ForceEndTurn(_)
+            | ClientMessage::FunctionCallResponse(_) => self.when_open(message, now),
             ClientMessage::Unknown(unknown) if self.backend.allow_client_json_passthrough => {
                 self.when_open(ClientMessage::Unknown(unknown), now);
             }
@@ -394,6 +395,7 @@ impl Gate {
         match message {
             ClientMessage::InjectUserMessage(message) => self.inject(message.content, now),
             ClientMessage::ForceEndTurn(_) => self.force_end_turn(now),
+            ClientMessage::FunctionCallResponse(answer) => self.client_answer(&answer, now),
             ClientMessage::Unknown(unknown) => self.push_upstream(UpstreamFrame::Raw(unknown.json)),
             other => debug_assert!(false, "{} does not wait for the session", other.kind()),
         }

@@ -58,6 +58,11 @@ impl Opening {
         self.socket_open
     }
 
+    /// Whether anything but a `session.update` may go up.
+    pub(super) fn session_open(&self) -> bool {
+        self.session_open
+    }
+
     pub(super) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
@@ -270,6 +275,7 @@ impl Gate {
         self.opening.held_bytes += match &message {
             ClientMessage::InjectUserMessage(message) => message.content.len(),
             ClientMessage::Unknown(unknown) => unknown.json.len(),
+            ClientMessage::FunctionCallResponse(answer) => to_upstream::answer_output(answer).len(),
             _ => 0,
         } + size_of::<ClientMessage>();
         self.opening.messages.push_back(message);

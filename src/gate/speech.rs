@@ -159,7 +159,7 @@ impl Gate {
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
             let interrupts = matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
-            if !interrupts {
+            if !interrupts && self.opening.session_open() {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
@@ -175,7 +175,7 @@ impl Gate {
                 self.cut_off(owner, now);
             }
         }
-        if let Some((item_id, heard)) = item {
+        if let Some((item_id, heard)) = item.filter(|_| self.opening.session_open()) {
             let event_id = Some(self.next_event_id());
             self.push_event(ClientEvent::TruncateItem(TruncateItem {
                 event_id,

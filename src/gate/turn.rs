@@ -297,7 +297,7 @@ impl Turn {
     }
 
     /// Upstream says that it runs a response of its own, and ours was refused: the wishes come back.
-    pub(super) fn lose_race(&mut self, event_id: Option<&EventId>) -> Vec<Wish> {
+    pub(super) fn lose_race(&mut self, event_id: Option<&EventId>, now: Instant) -> Vec<Wish> {
         let matches = |ours: &EventId| event_id.is_none_or(|id| id == ours);
         if let Some(running) = &mut self.unannounced
             && running.event_id.as_ref().is_some_and(matches)
@@ -305,7 +305,11 @@ impl Turn {
             running.event_id = None;
             running.response.mute = false;
             let wishes = std::mem::take(&mut running.wishes);
-            // An announced one is what runs; then nothing unannounced does.
+            // An announced one is what runs, perhaps one that was given up; then nothing unannounced does.
+            if let Some(alive) = self.announced.iter_mut().rev().find(|response| response.given_up) {
+                alive.ended = false;
+                alive.last_event = now;
+            }
             if self.announced.iter().any(|response| !response.ended) {
                 self.unannounced = None;
             }

@@ -7,7 +7,7 @@ use crate::{
     gate::CLIENT_MESSAGE_LIMIT,
     protocol::{
         agent::{Role, ServerMessage},
-        ids::ResponseId,
+        ids::{EventId, ResponseId},
         realtime::Item,
     },
     translate::{to_client, to_upstream},
@@ -121,8 +121,8 @@ impl Gate {
     }
 
     /// Upstream refused our request because a response runs (R7).
-    pub(super) fn race_lost(&mut self, event_id: Option<&crate::protocol::ids::EventId>) {
-        let wishes = self.turn.lose_race(event_id);
+    pub(super) fn race_lost(&mut self, event_id: Option<&EventId>, now: Instant) {
+        let wishes = self.turn.lose_race(event_id, now);
         self.wishes.splice(0..0, wishes);
         self.held(Rule::LostRaceIsKept);
     }

@@ -3,6 +3,7 @@
 mod oracle;
 mod render;
 mod scenario;
+mod simulated;
 mod words;
 
 mod interleavings;

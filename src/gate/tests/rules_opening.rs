@@ -593,3 +593,32 @@ fn r02_allowed_json_of_the_client_waits_its_turn_and_goes_up_as_it_is() {
         ],
     );
 }
+
+/// R1: "The first event we send is `session.update`": what a server does before that is answered later, or
+/// by the client's side alone.
+#[test]
+fn r01_nothing_goes_up_before_the_update_whatever_upstream_does() {
+    check(
+        fresh().backend(|backend| backend.turn_detection = crate::config::TurnDetection::Manual),
+        [
+            at(0, Input::ClientConnected, ["dial", "client Welcome"]),
+            at(1, Input::UpstreamOpened, []),
+            at(2, created("resp_1"), []),
+            at(
+                3,
+                super::words::audio("resp_1", "item_1", 4_800),
+                ["client AgentStartedSpeaking", "client audio 4800"],
+            ),
+            at(4, super::words::speech_started(), ["client AgentAudioDone", "client UserStartedSpeaking"]),
+            at(5, done("resp_1", "cancelled"), ["ignored R13"]),
+            at(6, super::words::bare_call("call_1"), ["client FunctionCallRequest"]),
+            at(7, answer("call_1", "noon"), ["held R2"]),
+            at(8, settings("{}"), ["up session.update"]),
+            at(
+                9,
+                session_updated(),
+                ["use audio", "client SettingsApplied", "client AgentThinking", "up output call_1 \"noon\""],
+            ),
+        ],
+    );
+}

@@ -474,3 +474,23 @@ fn r05_a_self_configured_session_answers_before_any_settings() {
         ],
     );
 }
+
+/// R7: a response that R6 gave up is the one that runs, if upstream says that one does.
+#[test]
+fn r07_a_response_that_was_given_up_too_early_is_waited_for_again() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_slow"), []),
+            at(1, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(2, confirmed(), ["held R6"]),
+            due(20_000, ["ran out R6", "client Warning(response_timeout)", "up response.create"]),
+            at(
+                20_001,
+                error_for("$create", "conversation_already_has_active_response"),
+                ["held R7", "held R6"],
+            ),
+            at(30_000, done("resp_slow", "completed"), ["up response.create"]),
+        ],
+    );
+}

@@ -162,6 +162,8 @@ pub(super) struct Run {
     pub(super) gate: Gate,
     base: Instant,
     now_ms: u64,
+    /// Timers that fired without time having passed.
+    fired: u32,
     /// What the legs have and have not reported, client first.
     unreported: [usize; 2],
     ids: HashMap<&'static str, String>,
@@ -179,6 +181,7 @@ impl Run {
             gate: Gate::new(Arc::new(backend), limits, "request-1".to_owned()),
             base: Instant::now(),
             now_ms: 0,
+            fired: 0,
             unreported: [0; 2],
             ids: HashMap::new(),
             oracle: Oracle::default(),
@@ -217,20 +220,12 @@ impl Run {
 
     /// Lets time pass up to `to_ms`; whatever fires before has no effect.
     fn advance(&mut self, to_ms: u64) {
-        let to = self.base + Duration::from_millis(to_ms);
-        for _ in 0..100 {
-            let Some(at) = self.gate.deadline().filter(|at| *at < to) else {
-                self.now_ms = to_ms;
-                return;
-            };
-            let at_ms = (at - self.base).as_millis() as u64;
-            self.now_ms = self.now_ms.max(at_ms);
-            let effects = self.act(Action::Due);
+        while let Some(effects) = to_ms.checked_sub(1).and_then(|before| self.fire(before)) {
             if !effects.is_empty() {
                 self.fail("no step expects what a timer did");
             }
         }
-        self.fail("timers fire without an end");
+        self.now_ms = to_ms;
     }
 
     /// Something happens after the timers that are due by then; both legs deliver what that gives them.
@@ -241,21 +236,33 @@ impl Run {
         effects
     }
 
-    /// Time passes, whatever the timers do.
+    /// Time passes, whatever the timers do; both legs deliver what those give them.
     pub(super) fn pass(&mut self, to_ms: u64) -> Vec<Effect> {
-        let to = self.base + Duration::from_millis(to_ms);
-        let mut all = Vec::new();
-        for _ in 0..10_000 {
-            let Some(at) = self.gate.deadline().filter(|at| *at <= to) else {
-                self.now_ms = to_ms;
-                return all;
-            };
-            self.now_ms = self.now_ms.max((at - self.base).as_millis() as u64);
-            let effects = self.act(Action::Due);
-            all.extend(effects.iter().cloned());
+        let mut all = self.deliver_all();
+        while let Some(effects) = self.fire(to_ms) {
             all.extend(self.deliver(&effects));
+            all.extend(effects);
         }
-        self.fail("timers fire without an end");
+        all
+    }
+
+    /// The same with legs that deliver nothing.
+    pub(super) fn pass_undelivered(&mut self, to_ms: u64) {
+        while self.fire(to_ms).is_some() {}
+    }
+
+    /// The next timer that is due by then, if one is; else it is then.
+    fn fire(&mut self, to_ms: u64) -> Option<Vec<Effect>> {
+        let Some(due) = self.due_ms().filter(|due| *due <= to_ms) else {
+            (self.now_ms, self.fired) = (to_ms, 0);
+            return None;
+        };
+        self.fired = if due > self.now_ms { 0 } else { self.fired + 1 };
+        if self.fired > 100 {
+            self.fail("timers fire without an end");
+        }
+        self.now_ms = self.now_ms.max(due);
+        Some(self.act(Action::Due))
     }
 
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
@@ -341,11 +348,15 @@ impl Run {
 
     /// Both legs deliver what these effects gave them, and what that brings forth.
     fn deliver(&mut self, effects: &[Effect]) -> Vec<Effect> {
-        let mut more = Vec::new();
-        let sent = |effect: &Effect| matches!(effect, Effect::ToClient(_) | Effect::ToUpstream(_));
-        if !effects.iter().any(sent) {
-            return more;
+        match effects.iter().any(|effect| matches!(effect, Effect::ToClient(_) | Effect::ToUpstream(_))) {
+            true => self.deliver_all(),
+            false => Vec::new(),
         }
+    }
+
+    /// Both legs deliver all that they have, and what that brings forth.
+    pub(super) fn deliver_all(&mut self) -> Vec<Effect> {
+        let mut more = Vec::new();
         for _ in 0..1_000 {
             let legs = [Leg::Client, Leg::Upstream];
             let Some(leg) = legs.into_iter().find(|leg| self.unreported[*leg as usize] > 0) else {
@@ -354,6 +365,19 @@ impl Run {
             more.extend(self.act(Action::Delivers(leg)));
         }
         self.fail("deliveries bring forth more without an end");
+    }
+
+    /// All audio since the opening: what went upstream, and what went to the client.
+    pub(super) fn audio(&self) -> (Vec<u8>, Vec<u8>) {
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        for effect in &self.effects {
+            match effect {
+                Effect::ToUpstream(UpstreamFrame::Audio { audio, .. }) => up.extend_from_slice(audio),
+                Effect::ToClient(ClientFrame::Audio(audio)) => down.extend_from_slice(audio),
+                _ => (),
+            }
+        }
+        (up, down)
     }
 
     /// The text messages that went to the client since the opening.
@@ -370,6 +394,11 @@ impl Run {
             Effect::ToUpstream(UpstreamFrame::Event(event)) => Some(&**event),
             _ => None,
         })
+    }
+
+    /// When the next timer is due.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        self.gate.deadline().map(|at| at.saturating_duration_since(self.base).as_millis() as u64)
     }
 
     pub(super) fn now_ms(&self) -> u64 {

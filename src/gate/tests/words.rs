@@ -110,8 +110,12 @@ pub(super) fn message_added(response: &str, item: &str) -> Action {
 }
 
 pub(super) fn audio(response: &str, item: &str, bytes: usize) -> Action {
+    audio_of(response, item, &vec![0; bytes])
+}
+
+pub(super) fn audio_of(response: &str, item: &str, audio: &[u8]) -> Action {
     let event = json!({"type": "response.output_audio.delta", "response_id": response, "item_id": item,
-        "delta": STANDARD.encode_to_string(vec![0; bytes])});
+        "delta": STANDARD.encode_to_string(audio)});
     Action::Upstream(event.to_string())
 }
 
