@@ -117,7 +117,11 @@ impl UpstreamSession {
                 Joined::Binary(audio) => self.binary(&audio, context),
                 Joined::TooLarge => self.read_failed(ReadError::TooLarge, context),
             },
-            Frame::Ping(payload) => self.queue(OpCode::Pong, &payload, 0),
+            Frame::Ping(payload) => {
+                if let Some(socket) = &mut self.socket {
+                    socket.queue_pong(&payload);
+                }
+            }
             Frame::Pong(_) => (),
             Frame::Close(reason) => {
                 let (code, reason) = match reason {

@@ -20,7 +20,7 @@ use crate::websocket::FrameGuard;
 
 /// What is read at once, bytes.
 const READ: usize = 16 * 1024;
-/// A write buffer that grew beyond this is given back when it is empty.
+/// A write buffer that grew beyond this is given back when it is empty, and takes no pongs before.
 const KEEP: usize = 64 * 1024;
 
 pub(super) struct UpstreamSocket {
@@ -97,6 +97,14 @@ impl UpstreamSocket {
         }
     }
 
+    /// Queues the answer to a ping, unless the peer asks without reading: it need not get every one
+    /// (RFC 6455, 5.5.3), and no budget counts them.
+    pub(super) fn queue_pong(&mut self, payload: &[u8]) {
+        if self.write.len() < KEEP {
+            self.queue(OpCode::Pong, payload, 0);
+        }
+    }
+
     /// Queues a close frame.
     pub(super) fn queue_close(&mut self, code: u16, reason: &str) {
         let mut payload = code.to_be_bytes().to_vec();
@@ -105,7 +113,7 @@ impl UpstreamSocket {
     }
 
     /// Writes what is queued, as far as the socket takes it, and says the weight of the frames that have
-    /// gone, if anything has. Ready once everything has gone.
+    /// gone, if anything has: 0 for a part of one. Ready once everything has gone.
     pub(super) fn poll_write(&mut self, task: &mut Context<'_>) -> (Option<usize>, Poll<io::Result<()>>) {
         let before = self.written;
         let state = self.poll_drain(task);
@@ -116,7 +124,8 @@ impl UpstreamSocket {
             weight += mark;
             self.marks.pop_front();
         }
-        ((self.written > before).then_some(weight), state)
+        // A mark behind nothing that is queued is reached without a byte.
+        ((self.written > before || weight > 0).then_some(weight), state)
     }
 
     fn poll_drain(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -131,5 +140,54 @@ impl UpstreamSocket {
             self.write = BytesMut::new();
         }
         Pin::new(&mut self.io).poll_flush(task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use actix_codec::Framed;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A socket whose peer has room for so many bytes before it reads.
+    fn socket(room: usize) -> (UpstreamSocket, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(room);
+        let io: BoxedSocket = Box::new(ours);
+        (UpstreamSocket::new(Framed::new(io, Codec::new()), 1_024).expect("nothing was read"), theirs)
+    }
+
+    #[test]
+    fn a_weight_without_bytes_is_given_back_in_its_turn() {
+        let mut task = Context::from_waker(Waker::noop());
+        let (mut socket, _peer) = socket(1_024);
+        socket.mark(7);
+        assert!(matches!(socket.poll_write(&mut task), (Some(7), Poll::Ready(Ok(())))));
+        assert!(matches!(socket.poll_write(&mut task), (None, Poll::Ready(Ok(())))));
+        socket.queue(OpCode::Text, b"text", 5);
+        socket.mark(7);
+        assert!(matches!(socket.poll_write(&mut task), (Some(12), Poll::Ready(Ok(())))));
+    }
+
+    #[test]
+    fn a_part_of_a_frame_is_progress_without_weight() {
+        let mut task = Context::from_waker(Waker::noop());
+        let (mut socket, _peer) = socket(16);
+        socket.queue(OpCode::Text, &[b'a'; 100], 5);
+        assert!(matches!(socket.poll_write(&mut task), (Some(0), Poll::Pending)));
+        assert!(matches!(socket.poll_write(&mut task), (None, Poll::Pending)));
+    }
+
+    #[test]
+    fn pings_of_a_peer_that_does_not_read_take_no_memory() {
+        let mut task = Context::from_waker(Waker::noop());
+        let (mut socket, _peer) = socket(16);
+        for _ in 0..10_000 {
+            socket.queue_pong(&[0; 125]);
+            assert!(socket.poll_write(&mut task).1.is_pending());
+        }
+        assert!(socket.write.len() < KEEP + 256);
     }
 }
