@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::{
     gate::{ClientFrame, Effect, Input, Leg, UpstreamFrame},
-    protocol::{agent::ClientMessage, realtime::ServerEvent, shorten},
+    protocol::{agent::ClientMessage, one_line, realtime::ServerEvent, shorten},
 };
 
 /// Audio and what only counts it is of no interest above trace.
@@ -25,9 +25,7 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
     match input {
         Input::ClientConnected => "dir=client type=(connected)".to_owned(),
         Input::ClientAlive => "dir=client type=(alive)".to_owned(),
-        Input::Client(message) if content => {
-            format!("dir=client type={} content={}", message.kind(), message.encode())
-        }
+        Input::Client(message) if content => content_of("client", message.kind(), message.encode()),
         Input::Client(ClientMessage::Unknown(unknown)) => {
             format!("dir=client type={:?}", shorten(unknown.kind.clone()))
         }
@@ -40,12 +38,10 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Upstream(ServerEvent::OutputAudioDelta(delta)) => {
             format!("dir=upstream type=response.output_audio.delta bytes={}", delta.delta.len())
         }
-        Input::Upstream(event) if content => {
-            format!("dir=upstream type={} content={}", event.kind(), event.encode())
-        }
+        Input::Upstream(event) if content => content_of("upstream", event.kind(), event.encode()),
         Input::Upstream(ServerEvent::Error(error)) => {
             let code = error.error.as_ref().and_then(|error| error.code.as_deref());
-            format!("dir=upstream type=error code={}", code.unwrap_or("-"))
+            format!("dir=upstream type=error code={}", shorten(code.unwrap_or("-").to_owned()))
         }
         Input::Upstream(ServerEvent::Unknown(unknown)) => {
             format!("dir=upstream type={:?}", shorten(unknown.kind.clone()))
@@ -57,6 +53,12 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Timeout => "type=(timeout)".to_owned(),
         Input::Shutdown => "type=(shutdown)".to_owned(),
     }
+}
+
+/// A message of a peer with what it says. One of an unknown type is as the peer has written it, white space
+/// and all.
+fn content_of(dir: &str, kind: &str, json: String) -> String {
+    format!("dir={dir} type={} content={}", one_line(kind.to_owned()), one_line(json))
 }
 
 /// Adds an effect to a line.
@@ -101,5 +103,38 @@ pub(super) fn leg_name(leg: Leg) -> &'static str {
     match leg {
         Leg::Client => "client",
         Leg::Upstream => "upstream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_writes_no_lines_of_its_own() {
+        let client = |text| match ClientMessage::decode(text, |path| assert!(!path.contains('\n'), "{path}"))
+        {
+            Ok(message) => Input::Client(message),
+            Err(error) => Input::ClientMalformed(error),
+        };
+        let upstream = |text| Input::Upstream(ServerEvent::decode(text).expect("an event").event);
+        for (input, expected) in [
+            (client("{\n\"type\": \"a\\nb\"}"), "dir=client type=\"a\u{fffd}b\""),
+            (client(r#"{"type":"KeepAlive","a\nb":1}"#), "dir=client type=KeepAlive"),
+            (
+                client(
+                    r#"{"type":"Settings","agent":{"think":{"managedPrompt":{"variables":{"a\nb":1e999}}}}}"#,
+                ),
+                "dir=client type=(malformed) Settings: agent.think.managedPrompt.variables.a\u{fffd}b: \
+                 number out of range",
+            ),
+            (
+                upstream(r#"{"type":"error","error":{"code":"a\nb"}}"#),
+                "dir=upstream type=error code=a\u{fffd}b",
+            ),
+        ] {
+            assert_eq!(describe_input(&input, false), expected);
+            assert!(!describe_input(&input, true).contains(char::is_control), "{input:?}");
+        }
     }
 }

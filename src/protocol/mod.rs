@@ -10,5 +10,5 @@ pub mod ids;
 pub mod realtime;
 mod wire;
 
-pub(crate) use wire::shorten;
 pub use wire::{DecodeError, Unknown};
+pub(crate) use wire::{one_line, shorten};

@@ -131,14 +131,20 @@ fn dotted(path: &Path<'_>) -> String {
     }
 }
 
-/// Paths and reasons quote the peer, who may have sent a megabyte where a number belongs.
+/// What a peer named, fit for a log line or an error: it may have sent a megabyte where a number belongs, or
+/// a line of log within a key.
 pub(crate) fn shorten(mut text: String) -> String {
     const LONGEST: usize = 200;
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);
         text.push('…');
     }
-    text
+    one_line(text)
+}
+
+/// The text with a mark for each control character: no line breaks, no terminal sequences.
+pub(crate) fn one_line(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 
 /// What is read from the members of a JSON object.
