@@ -91,10 +91,11 @@ impl ClientFrame {
             Self::Message(ServerMessage::ConversationText(text)) => text.content.len(),
             Self::Message(ServerMessage::Transcript(transcript)) => 2 * transcript.transcript.len(),
             Self::Message(ServerMessage::Error(notice) | ServerMessage::Warning(notice)) => {
-                notice.description.len()
+                notice.description.len() + notice.code.len()
             }
             Self::Message(ServerMessage::FunctionCallRequest(request)) => {
-                request.functions.iter().map(|call| call.arguments.len() + BASE_WEIGHT).sum()
+                let texts = request.functions.iter().map(|call| call.name.len() + call.arguments.len());
+                texts.map(|text| text + BASE_WEIGHT).sum()
             }
             Self::Message(_) => 0,
         };

@@ -14,6 +14,7 @@
 //! | `manual.rs`, `audio_in.rs` | R14: the user's audio, and committing it |
 //! | `errors.rs` | R15 |
 //! | `closing.rs`, `ending.rs` | R16 |
+//! | `pressure.rs` | what a leg that does not read does to the other |
 //! | `events.rs` | the table of upstream's events |
 
 mod answers;
@@ -31,6 +32,7 @@ mod opening;
 mod outbox;
 mod output;
 mod playback;
+mod pressure;
 mod rule;
 mod speech;
 mod timers;
@@ -289,61 +291,6 @@ impl Gate {
         }
         self.balance(now);
         self.close_what_is_empty();
-    }
-
-    /// Pauses the leg whose input the other cannot take, and lets it go on when half of that is gone.
-    fn balance(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Closing | Phase::Closed) {
-            return;
-        }
-        let budget = self.limits.leg;
-        if !self.paused_upstream && self.to_client.bytes() > budget {
-            self.paused_upstream = true;
-            self.timers.set(Timer::SlowClient, now + self.limits.slow_leg_timeout);
-            self.effects.push(Effect::Pause(Leg::Upstream));
-        } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
-            self.paused_upstream = false;
-            self.timers.stop(Timer::SlowClient);
-            self.items.wait_anew(now + self.patience());
-            self.turn.wait_anew(now);
-            self.effects.push(Effect::Resume(Leg::Upstream));
-        }
-        let held = self.opening.held_bytes() > self.limits.before_ready;
-        let full = self.to_upstream.bytes() > budget;
-        if !self.paused_client && (held || full) {
-            self.paused_client = true;
-            // Who is not read cannot show that he is there.
-            self.timers.stop(Timer::ClientIdle);
-            self.effects.push(Effect::Pause(Leg::Client));
-        } else if self.paused_client && !held && self.to_upstream.bytes() <= budget / 2 {
-            self.paused_client = false;
-            self.timers.stop(Timer::SlowUpstream);
-            self.client_alive(now);
-            self.effects.push(Effect::Resume(Leg::Client));
-        }
-        // Also when the pause began with input that was held, which has only now become upstream's.
-        if self.paused_client && !held && !self.timers.is_set(Timer::SlowUpstream) {
-            self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
-        }
-    }
-
-    fn delivered(&mut self, leg: Leg, bytes: usize, now: Instant) {
-        let slow = match leg {
-            Leg::Client => {
-                let (playback, format) = (&mut self.playback, self.plan.upstream_output);
-                self.to_client.delivered(bytes, |audio| playback.delivered(audio, format, now));
-                Timer::SlowClient
-            }
-            Leg::Upstream => {
-                self.to_upstream.delivered(bytes, |_| ());
-                Timer::SlowUpstream
-            }
-        };
-        // A leg that takes what it can is not stuck, however much there is.
-        if self.timers.is_set(slow) {
-            self.timers.set(slow, now + self.limits.slow_leg_timeout);
-        }
-        self.closing_progress(now);
     }
 
     fn client_connected(&mut self, now: Instant) {

@@ -9,6 +9,7 @@ pub const WINDOW: usize = 256 * 1024;
 pub(super) struct Outbox<T> {
     queue: VecDeque<Entry<T>>,
     queued: usize,
+    queued_messages: usize,
     in_flight: VecDeque<Sent>,
     in_flight_bytes: usize,
 }
@@ -37,13 +38,22 @@ pub(super) struct AudioMark {
 
 impl<T> Default for Outbox<T> {
     fn default() -> Self {
-        Self { queue: VecDeque::new(), queued: 0, in_flight: VecDeque::new(), in_flight_bytes: 0 }
+        Self {
+            queue: VecDeque::new(),
+            queued: 0,
+            queued_messages: 0,
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+        }
     }
 }
 
 impl<T> Outbox<T> {
     pub(super) fn push(&mut self, frame: T, weight: usize, audio: Option<AudioMark>) {
         self.queued += weight;
+        if audio.is_none() {
+            self.queued_messages += weight;
+        }
         self.queue.push_back(Entry { frame, weight, audio });
     }
 
@@ -54,6 +64,9 @@ impl<T> Outbox<T> {
         }
         let entry = self.queue.pop_front()?;
         self.queued -= entry.weight;
+        if entry.audio.is_none() {
+            self.queued_messages -= entry.weight;
+        }
         self.in_flight_bytes += entry.weight;
         self.in_flight.push_back(Sent { weight: entry.weight, audio: entry.audio });
         Some(entry.frame)
@@ -101,11 +114,17 @@ impl<T> Outbox<T> {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.queued = 0;
+        self.queued_messages = 0;
     }
 
     /// Bytes here and in the leg.
     pub(super) fn bytes(&self) -> usize {
         self.queued + self.in_flight_bytes
+    }
+
+    /// Bytes of what is here and is no agent's audio.
+    pub(super) fn queued_messages(&self) -> usize {
+        self.queued_messages
     }
 
     /// Whether the leg has been handed everything.

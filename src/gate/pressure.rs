@@ -1,0 +1,127 @@
+//! Back-pressure: which leg is read while the other takes nothing, and for how long.
+
+use std::time::Instant;
+
+use super::{Effect, Gate, Leg, Phase, Timer};
+
+impl Gate {
+    /// Pauses the leg whose input the other cannot take, and lets it go on when half of that is gone.
+    pub(super) fn balance(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        let budget = self.limits.leg;
+        if !self.paused_upstream && self.to_client.bytes() > budget {
+            self.paused_upstream = true;
+            self.timers.set(Timer::SlowClient, now + self.limits.slow_leg_timeout);
+            self.effects.push(Effect::Pause(Leg::Upstream));
+        } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
+            self.paused_upstream = false;
+            self.timers.stop(Timer::SlowClient);
+            self.items.wait_anew(now + self.patience());
+            self.turn.wait_anew(now);
+            self.effects.push(Effect::Resume(Leg::Upstream));
+        }
+        let held = self.opening.held_bytes() > self.limits.before_ready;
+        let full = self.to_upstream.bytes() > budget;
+        // Upstream is paused by then, so these are answers to the client's own messages.
+        let unread = self.to_client.queued_messages() > budget;
+        if !self.paused_client && (held || full || unread) {
+            self.paused_client = true;
+            // Who is not read cannot show that he is there.
+            self.timers.stop(Timer::ClientIdle);
+            self.effects.push(Effect::Pause(Leg::Client));
+        } else if self.paused_client && !held && !unread && self.to_upstream.bytes() <= budget / 2 {
+            self.paused_client = false;
+            self.client_alive(now);
+            self.effects.push(Effect::Resume(Leg::Client));
+        }
+        // Also when the pause began with input that was held, which has only now become upstream's.
+        if !self.paused_client || held || self.to_upstream.bytes() <= budget / 2 {
+            self.timers.stop(Timer::SlowUpstream);
+        } else if !self.timers.is_set(Timer::SlowUpstream) {
+            self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
+        }
+    }
+
+    /// A leg has written frames of this weight, or a part of one.
+    pub(super) fn delivered(&mut self, leg: Leg, bytes: usize, now: Instant) {
+        let slow = match leg {
+            Leg::Client => {
+                let (playback, format) = (&mut self.playback, self.plan.upstream_output);
+                self.to_client.delivered(bytes, |audio| playback.delivered(audio, format, now));
+                Timer::SlowClient
+            }
+            Leg::Upstream => {
+                self.to_upstream.delivered(bytes, |_| ());
+                Timer::SlowUpstream
+            }
+        };
+        // A leg that takes what it can is not stuck, however much there is.
+        if self.timers.is_set(slow) {
+            self.timers.set(slow, now + self.limits.slow_leg_timeout);
+        }
+        self.closing_progress(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        config::{Backend, BackendUrl},
+        gate::{CloseReason, Input, Limits},
+        protocol::DecodeError,
+    };
+
+    const BUDGET: usize = 10_000;
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A client that sends garbage until it is not read any more, and the weight of what it is told.
+    fn flooded(now: Instant) -> (Gate, usize) {
+        let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
+        let limits = Limits {
+            before_ready: BUDGET,
+            leg: BUDGET,
+            settings_timeout: Duration::from_secs(60),
+            idle_timeout: None,
+            max_session: None,
+            slow_leg_timeout: PATIENCE,
+            call_timeout: Duration::from_secs(60),
+        };
+        let mut gate = Gate::new(Arc::new(backend), limits, "r".to_owned());
+        let mut weight = 0;
+        let mut effects = gate.handle(Input::ClientConnected, now);
+        while !effects.contains(&Effect::Pause(Leg::Client)) {
+            weight += effects.iter().map(weight_of).sum::<usize>();
+            assert!(gate.to_client.queued_messages() < 2 * BUDGET, "the client is read for ever");
+            effects = gate.handle(Input::ClientMalformed(DecodeError::NoType), now);
+        }
+        (gate, weight)
+    }
+
+    fn weight_of(effect: &Effect) -> usize {
+        match effect {
+            Effect::ToClient(frame) => frame.weight(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn a_client_that_reads_no_answers_is_not_asked_for_more() {
+        let now = Instant::now();
+        let (mut gate, weight) = flooded(now);
+        let effects = gate.handle(Input::Delivered { leg: Leg::Client, bytes: weight }, now);
+        assert!(effects.contains(&Effect::Resume(Leg::Client)));
+    }
+
+    #[test]
+    fn the_client_is_to_blame_and_not_upstream() {
+        let now = Instant::now();
+        let (mut gate, _) = flooded(now);
+        let effects = gate.handle(Input::Timeout, now + PATIENCE);
+        assert_eq!(gate.close_reason(), Some(&CloseReason::ClientTooSlow), "{effects:?}");
+    }
+}
