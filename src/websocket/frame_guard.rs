@@ -14,10 +14,7 @@ pub struct FrameGuard {
 
 /// A header announced a frame larger than the limit.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooLarge {
-    /// How many bytes of the chunk stand before that header.
-    pub good: usize,
-}
+pub struct TooLarge;
 
 impl FrameGuard {
     /// A guard at the beginning of a stream; `limit` in bytes of payload.
@@ -40,7 +37,7 @@ impl FrameGuard {
             at += 1;
             let Some(length) = self.announced() else { continue };
             if length > self.limit {
-                return Err(TooLarge { good: at.saturating_sub(self.collected) });
+                return Err(TooLarge);
             }
             self.payload = length;
             self.collected = 0;
@@ -109,13 +106,12 @@ mod tests {
     fn a_header_over_the_limit_is_found_before_its_payload() {
         let mut chunk = frame(3, true);
         chunk.extend([1, 2, 3]);
-        let good = chunk.len();
         chunk.extend(frame(1 << 30, true));
-        assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(TooLarge { good }));
+        assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(TooLarge));
         let mut guard = FrameGuard::new(1_000);
         let (last, before) = chunk.split_last().expect("the chunk is not empty");
         assert_eq!(guard.follow(before), Ok(()));
-        assert_eq!(guard.follow(&[*last]), Err(TooLarge { good: 0 }));
+        assert_eq!(guard.follow(&[*last]), Err(TooLarge));
         assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
     }
 }
