@@ -68,7 +68,7 @@ impl Cli {
                 failed(&"--config goes with serving and with check", 2)
             }
             Some(Command::Check { config }) => with_config(config.or(self.config), |config| {
-                print!("{}", config.show());
+                announce(config.show().trim_end());
                 for warning in &config.warnings {
                     eprintln!("warning: {warning}");
                 }
@@ -147,11 +147,11 @@ fn simulate(args: SimulateArgs) -> ExitCode {
     }))
 }
 
-/// Says where to look, at once, also into a pipe.
-fn announce(line: &str) {
+/// Prints at once, also into a pipe.
+fn announce(text: &str) {
     let mut out = io::stdout().lock();
-    // Nobody may be reading; that is no reason not to serve.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    // Nobody may be reading; that is no reason to fail.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 fn finished(result: io::Result<()>) -> ExitCode {

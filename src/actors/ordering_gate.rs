@@ -156,7 +156,7 @@ impl OrderingGate {
     /// A leg takes no message: it is gone, and says so itself, or its mailbox is full, which the window
     /// rules out.
     fn lost(&self, leg: Leg, error: &str, context: &mut Context<Self>) {
-        log::debug!("{} {leg:?} takes no message: {error}", self.parts.trace);
+        log::debug!("{} dir={} takes no message: {error}", self.parts.trace, leg_name(leg));
         let end = LegEnd::Vanished;
         context.notify(FromLeg(match leg {
             Leg::Client => Input::ClientClosed(end),

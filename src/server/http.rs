@@ -1,7 +1,5 @@
 //! The plain HTTP paths, and the shape of every refusal.
 
-use std::sync::Arc;
-
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde_json::json;
 
@@ -25,7 +23,7 @@ async fn health() -> HttpResponse {
 }
 
 async fn ready(sessions: web::Data<Sessions>) -> HttpResponse {
-    if Arc::clone(&sessions).stopping() {
+    if sessions.stopping() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
     }
     HttpResponse::Ok().json(json!({ "status": "ready" }))

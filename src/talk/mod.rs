@@ -1,5 +1,5 @@
 //! The command-line client: one conversation with a voice agent over the Voice Agent protocol. Here the
-//! socket, the files and the clocks meet [`conversation`], which alone decides what is said.
+//! socket, the files and the clocks meet `conversation.rs`, which alone decides what is said.
 
 mod answer;
 mod clock;
