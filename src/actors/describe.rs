@@ -31,7 +31,8 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         }
         Input::Client(message) => format!("dir=client type={}", message.kind()),
         Input::ClientAudio(audio) => format!("dir=client type=(audio) bytes={}", audio.len()),
-        Input::ClientMalformed(error) => format!("dir=client type=(malformed) {error}"),
+        Input::ClientMalformed(error) if content => format!("dir=client type=(malformed) {error}"),
+        Input::ClientMalformed(error) => format!("dir=client type=(malformed) {}", error.without_value()),
         Input::ClientClosed(end) => format!("dir=client type=(closed) {end:?}"),
         Input::UpstreamOpened => "dir=upstream type=(opened)".to_owned(),
         Input::UpstreamRefused(error) => format!("dir=upstream type=(refused) {error}"),
@@ -136,5 +137,26 @@ mod tests {
             assert_eq!(describe_input(&input, false), expected);
             assert!(!describe_input(&input, true).contains(char::is_control), "{input:?}");
         }
+    }
+
+    #[test]
+    fn what_was_said_in_the_wrong_place_is_content_too() {
+        let malformed = |text: &str| {
+            Input::ClientMalformed(ClientMessage::decode(text, |_| ()).expect_err("a message that is wrong"))
+        };
+        let long = format!(r#"{{"type":"Settings","audio":"{}"}}"#, "secret ".repeat(100));
+        for (text, expected) in [
+            (
+                r#"{"type":"Settings","audio":"a secret"}"#,
+                "Settings: audio: invalid type, expected an object",
+            ),
+            (&long, "Settings: audio: invalid type"),
+            (r#"{"type":"InjectUserMessage"}"#, "InjectUserMessage: .: missing field `content`"),
+        ] {
+            let input = malformed(text);
+            assert_eq!(describe_input(&input, false), format!("dir=client type=(malformed) {expected}"));
+        }
+        let secret = malformed(r#"{"type":"Settings","audio":"a secret"}"#);
+        assert!(describe_input(&secret, true).contains("a secret"));
     }
 }

@@ -142,6 +142,7 @@ impl UpstreamSession {
         let input = match decoded {
             Ok(decoded) => {
                 if let Some(damage) = decoded.damage {
+                    let damage = damage.without_value();
                     log::warn!("{} dir=upstream only the type is used: {damage}", self.trace);
                 }
                 if let ServerEvent::Unknown(unknown) = &decoded.event {

@@ -43,6 +43,17 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+impl DecodeError {
+    /// The same without the value that stands in that place, which may be what somebody said: for the log.
+    pub(crate) fn without_value(&self) -> String {
+        let Self::Invalid { kind, path, reason } = self else { return self.to_string() };
+        // serde writes `invalid type: string "…", expected u32`, and where it quotes nothing no colon.
+        let Some((what, value)) = reason.split_once(": ") else { return self.to_string() };
+        let expected = value.rsplit_once(", expected ").map(|(_, expected)| format!(", expected {expected}"));
+        format!("{kind}: {path}: {what}{}", expected.unwrap_or_default())
+    }
+}
+
 /// A message whose `type` this version does not know, kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
