@@ -59,6 +59,9 @@ struct Unconfirmed {
     deadline: Instant,
 }
 
+/// What the ids of an item take beside it, nearly.
+const ID_BYTES: usize = 64;
+
 fn hash_of(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -117,6 +120,11 @@ impl Items {
         for item in &mut self.unconfirmed {
             item.deadline = deadline;
         }
+    }
+
+    /// What the items that are waited for take, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.unconfirmed.len() * (size_of::<Unconfirmed>() + ID_BYTES)
     }
 
     /// Whether an item is still waited for.

@@ -26,12 +26,13 @@ impl Gate {
         let full = self.to_upstream.bytes() > budget;
         // Upstream is paused by then, so these are answers to the client's own messages.
         let unread = self.to_client.queued_messages() > budget;
-        if !self.paused_client && (held || full || unread) {
+        let owed = unread || self.items.bytes() > budget;
+        if !self.paused_client && (held || full || owed) {
             self.paused_client = true;
             // Who is not read cannot show that he is there.
             self.timers.stop(Timer::ClientIdle);
             self.effects.push(Effect::Pause(Leg::Client));
-        } else if self.paused_client && !held && !unread && self.to_upstream.bytes() <= budget / 2 {
+        } else if self.paused_client && !held && !owed && self.to_upstream.bytes() <= budget / 2 {
             self.paused_client = false;
             self.client_alive(now);
             self.effects.push(Effect::Resume(Leg::Client));
@@ -73,14 +74,13 @@ mod tests {
     use crate::{
         config::{Backend, BackendUrl},
         gate::{CloseReason, Input, Limits},
-        protocol::DecodeError,
+        protocol::{DecodeError, agent::ClientMessage, realtime::ServerEvent},
     };
 
     const BUDGET: usize = 10_000;
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// A client that sends garbage until it is not read any more, and the weight of what it is told.
-    fn flooded(now: Instant) -> (Gate, usize) {
+    fn gate(now: Instant) -> Gate {
         let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
         let limits = Limits {
             before_ready: BUDGET,
@@ -92,8 +92,16 @@ mod tests {
             call_timeout: Duration::from_secs(60),
         };
         let mut gate = Gate::new(Arc::new(backend), limits, "r".to_owned());
+        let welcome = gate.handle(Input::ClientConnected, now).iter().map(weight_of).sum();
+        let _ = gate.handle(Input::Delivered { leg: Leg::Client, bytes: welcome }, now);
+        gate
+    }
+
+    /// A client that sends garbage until it is not read any more, and the weight of what it is told.
+    fn flooded(now: Instant) -> (Gate, usize) {
+        let mut gate = gate(now);
         let mut weight = 0;
-        let mut effects = gate.handle(Input::ClientConnected, now);
+        let mut effects = Vec::new();
         while !effects.contains(&Effect::Pause(Leg::Client)) {
             weight += effects.iter().map(weight_of).sum::<usize>();
             assert!(gate.to_client.queued_messages() < 2 * BUDGET, "the client is read for ever");
@@ -123,5 +131,31 @@ mod tests {
         let (mut gate, _) = flooded(now);
         let effects = gate.handle(Input::Timeout, now + PATIENCE);
         assert_eq!(gate.close_reason(), Some(&CloseReason::ClientTooSlow), "{effects:?}");
+    }
+
+    #[test]
+    fn turns_that_upstream_never_confirms_hold_up_the_client() {
+        let now = Instant::now();
+        let mut gate = gate(now);
+        let mut effects = gate.handle(Input::UpstreamOpened, now);
+        let updated = ServerEvent::decode(r#"{"type":"session.updated"}"#).expect("an event").event;
+        effects.extend(gate.handle(Input::Upstream(updated), now));
+        let typed = ClientMessage::decode(r#"{"type":"InjectUserMessage","content":"a"}"#, |_| ());
+        let typed = Input::Client(typed.expect("a message"));
+        while !effects.contains(&Effect::Pause(Leg::Client)) {
+            assert!(gate.items.bytes() <= BUDGET, "the client is read for ever");
+            for effect in std::mem::take(&mut effects) {
+                let (leg, bytes) = match effect {
+                    Effect::ToClient(frame) => (Leg::Client, frame.weight()),
+                    Effect::ToUpstream(frame) => (Leg::Upstream, frame.weight()),
+                    _ => continue,
+                };
+                effects.extend(gate.handle(Input::Delivered { leg, bytes }, now));
+            }
+            effects.extend(gate.handle(typed.clone(), now));
+        }
+        let patience = gate.patience();
+        assert!(gate.handle(Input::Timeout, now + patience).contains(&Effect::Resume(Leg::Client)));
+        assert_eq!(gate.close_reason(), None);
     }
 }

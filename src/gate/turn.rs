@@ -87,6 +87,9 @@ pub(super) struct Draft {
 /// own limit, so more than this is no answer.
 const DRAFT_LIMIT: usize = 1024 * 1024;
 
+/// Output items of a response that are known by their ids. A response has a handful.
+const ITEM_LIMIT: usize = 1_024;
+
 impl Response {
     fn new(serial: u32, now: Instant) -> Self {
         Self {
@@ -114,7 +117,7 @@ impl Response {
 
     /// Adds to the draft of `item`, or replaces it where the whole text is known.
     pub(super) fn draft(&mut self, item: Option<&ItemId>, text: &str, whole: bool) {
-        let held: usize = self.drafts.iter().map(|draft| draft.text.len()).sum();
+        let held: usize = self.drafts.iter().map(|draft| draft.text.len() + size_of::<Draft>()).sum();
         if held + text.len() > DRAFT_LIMIT {
             return;
         }
@@ -223,6 +226,7 @@ impl Turn {
     pub(super) fn note_item(&mut self, owner: Owner, item: &ItemId) {
         if let Owner::Announced(_) = owner
             && let Some(response) = self.get_mut(owner)
+            && response.items.len() < ITEM_LIMIT
             && !response.items.contains(item)
         {
             response.items.push(item.clone());
