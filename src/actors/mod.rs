@@ -29,15 +29,15 @@ pub use trace::Trace;
 
 use crate::{
     config::Backend,
-    gate::{Gate, Limits},
+    gate::{BASE_WEIGHT, Gate, Limits, WINDOW},
 };
 use client_session::{ClientSession, ReadSwitch};
 use ordering_gate::GateParts;
 use upstream_session::UpstreamSession;
 
-/// How many messages a mailbox takes before a data message is refused. The window and the frames of one
-/// read are far below it, so that a full mailbox is a bug.
-const MAILBOX: usize = 1_024;
+/// How many messages a mailbox takes before one is refused. It is far more than the frames of a window on
+/// each side, their deliveries and the frames of one read, so that a full mailbox is a bug.
+const MAILBOX: usize = 8 * WINDOW / BASE_WEIGHT;
 
 /// What a worker needs to serve the connections of one backend.
 pub struct BackendRuntime {

@@ -79,15 +79,16 @@ pub enum UpstreamFrame {
     Raw(String),
 }
 
-/// What a message without text of any length counts for.
-const BASE_WEIGHT: usize = 128;
+/// What a message without text of any length counts for; no frame is lighter, so that a window holds a
+/// limited number of them.
+pub const BASE_WEIGHT: usize = 128;
 
 impl ClientFrame {
     /// What the frame counts for in the window and the budget: near its size on the wire, and the same
     /// number wherever it is asked for.
     pub fn weight(&self) -> usize {
         let text = match self {
-            Self::Audio(audio) => return audio.len().max(1),
+            Self::Audio(audio) => return audio.len().max(BASE_WEIGHT),
             Self::Message(ServerMessage::ConversationText(text)) => text.content.len(),
             Self::Message(ServerMessage::Transcript(transcript)) => 2 * transcript.transcript.len(),
             Self::Message(ServerMessage::Error(notice) | ServerMessage::Warning(notice)) => {

@@ -47,7 +47,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use effect::{ClientFrame, Effect, UpstreamFrame};
+pub use effect::{BASE_WEIGHT, ClientFrame, Effect, UpstreamFrame};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
 pub use outbox::WINDOW;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 
 use crate::peers::client::{inject_user_message, settings};
+use crate::peers::journal::Journal;
 use crate::peers::row::Row;
 use crate::peers::s;
 use crate::peers::script::{Reply, Script};
@@ -145,4 +146,23 @@ async fn settings_whose_function_name_has_a_space() {
         json!([{"name": "get time", "description": "The time", "parameters": {"type": "object"}}]);
     invalid_settings(settings(&json!({"think": {"functions": functions}})), "agent.think.functions[0].name")
         .await;
+}
+
+#[tokio::test]
+async fn thousands_of_typed_messages_before_settings() {
+    const TYPED: usize = 3_000;
+    let mut row = Row::connected(Script::default()).await;
+    for number in 0..TYPED {
+        row.client.inject(&number.to_string()).await;
+    }
+    row.client.send(&settings(&json!({}))).await;
+    let whole = |journal: &Journal| (journal.spoken_texts("user").len() == TYPED).then_some(());
+    row.client.wait_for("every echo", s(20), whole).await;
+    row.mock
+        .wait_for("every item", s(20), |journal| {
+            (journal.count("conversation.item.create") == TYPED).then_some(())
+        })
+        .await;
+    assert!(row.client.journal().closed().is_none(), "closed");
+    row.client.journal().assert_no_error();
 }

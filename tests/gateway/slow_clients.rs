@@ -203,3 +203,24 @@ async fn upstream_vanishes_while_the_client_is_stuck() {
 async fn a_stuck_client_vanishes() {
     stuck_client(async |client, _| drop(client), "client_vanished").await;
 }
+
+#[tokio::test]
+async fn thousands_of_small_frames_wait_for_a_client_that_pauses() {
+    const FRAME: usize = 160;
+    const FRAMES: usize = 5_000;
+    let mock = Mock::start(Script::default()).await;
+    let limits = "[limits]\nslow_client_timeout_s = 20";
+    let gateway = Config::for_mock(&mock).section(limits).start().await;
+    let pace = Pace::variable();
+    let (client, upstream) = opened(&gateway, &mock, &pace).await;
+    pace.set(0);
+    let audio = counted(FRAME * FRAMES);
+    for piece in audio.chunks(FRAME) {
+        upstream.send(&frames::output_audio_delta(piece));
+    }
+    upstream.send(&frames::session_created());
+    gateway.expect_log(&["dir=upstream type=session.created"], s(10)).await;
+    pace.set(usize::MAX);
+    assert!(hears(&client, audio.len()).await == audio, "the audio arrived changed");
+    client.journal().assert_no_error();
+}
