@@ -136,3 +136,21 @@ impl Items {
         self.unconfirmed.iter().map(|item| item.deadline).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_ids_are_forgotten() {
+        let id = |n: usize| ItemId::from(format!("item_{n}"));
+        let mut seen = RecentIds::default();
+        for n in 0..=RECENT_IDS {
+            assert!(seen.insert(&id(n)));
+            assert!(!seen.insert(&id(n)));
+        }
+        assert!(!seen.contains(&id(0)) && seen.contains(&id(1)));
+        assert!(seen.insert(&id(0)));
+        assert_eq!((seen.order.len(), seen.set.len()), (RECENT_IDS, RECENT_IDS));
+    }
+}

@@ -385,3 +385,44 @@ fn r16_a_client_that_closes_before_the_socket_is_open_ends_the_dial() {
         ],
     );
 }
+
+/// Section 6: a further Settings that takes the place of a refused one counts no more as waiting.
+#[test]
+fn r16_a_settings_that_goes_up_makes_room_again() {
+    let long = format!(r#"{{"think":{{"prompt":"{}"}}}}"#, "x".repeat(20_000));
+    check(
+        opened().limits(|limits| limits.before_ready = 10_000),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, settings(&long), ["held R3", "pause client"]),
+            at(
+                2,
+                super::words::error_for("$update", "invalid_value"),
+                ["client Error(invalid_value)", "up session.update", "resume client"],
+            ),
+        ],
+    );
+}
+
+/// Section 6: a client that is not read cannot show that it is there.
+#[test]
+fn r16_a_client_that_is_not_read_is_not_idle() {
+    let scenario = opened().limits(|limits| {
+        limits.before_ready = 1_000;
+        limits.idle_timeout = Some(Duration::from_secs(1));
+    });
+    check(
+        scenario,
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, microphone(2_000), ["held R2", "pause client"]),
+            at(500, Input::ClientAlive, []),
+            at(
+                5_000,
+                session_updated(),
+                ["use audio", "client SettingsApplied", "up append 2000", "resume client"],
+            ),
+            due(6_000, ["client Error(idle_timeout)", "close client 1000", "close upstream 1000"]),
+        ],
+    );
+}

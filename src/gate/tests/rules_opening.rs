@@ -622,3 +622,31 @@ fn r01_nothing_goes_up_before_the_update_whatever_upstream_does() {
         ],
     );
 }
+
+/// R4 and R6: a greeting that is to be spoken is not merged with a turn that waits beside it.
+#[test]
+fn r04_a_spoken_greeting_and_a_turn_that_wait_together_are_two_responses() {
+    check(
+        fresh().backend(|backend| backend.greeting_mode = GreetingMode::Speak),
+        [
+            at(0, Input::ClientConnected, ["dial", "client Welcome"]),
+            at(1, Input::UpstreamOpened, []),
+            at(2, settings(GREETING), ["up session.update"]),
+            at(3, created("resp_own"), []),
+            at(
+                4,
+                session_updated(),
+                ["use audio", "held R6", "client SettingsApplied", "client ConversationText(assistant)"],
+            ),
+            at(5, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(6, confirmed(), ["held R6"]),
+            at(7, inject("More"), ["client ConversationText(user)", "up item"]),
+            at(8, confirmed(), ["held R6"]),
+            at(9, done("resp_own", "completed"), ["client AgentAudioDone", "up response.create \"Say"]),
+            at(10, created("resp_1"), []),
+            at(11, done("resp_1", "completed"), ["up response.create"]),
+            at(12, created("resp_2"), []),
+            at(13, done("resp_2", "completed"), []),
+        ],
+    );
+}

@@ -383,3 +383,36 @@ fn r10_events_belong_to_the_response_they_name() {
         ],
     );
 }
+
+/// R10 and R6: what a response gives after it was given up is framed anew.
+#[test]
+fn r10_output_of_a_response_that_was_given_up_is_framed_anew() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, audio("resp_1", "item_1", 320), ["client AgentStartedSpeaking", "client audio 320"]),
+            due(20_001, ["ran out R6", "client AgentAudioDone", "client Warning(response_timeout)"]),
+            at(30_000, audio("resp_1", "item_1", 320), ["client AgentStartedSpeaking", "client audio 320"]),
+            at(30_001, done("resp_1", "completed"), ["client AgentAudioDone"]),
+        ],
+    );
+}
+
+/// R11: how many texts wait for their items is bounded; the oldest is forgotten.
+#[test]
+fn r11_a_text_whose_item_never_came_is_forgotten_at_last() {
+    let mut steps = Vec::new();
+    for n in 0..9 {
+        let signals =
+            ["client AgentStartedSpeaking", "client ConversationText(assistant)", "client AgentAudioDone"];
+        steps.push(at(n, text_done(&format!("text {n}")), signals));
+    }
+    steps.push(at(10, agent_item("done", "item_8", "text 8"), ["ignored R11"]));
+    steps.push(at(
+        11,
+        agent_item("done", "item_0", "text 0"),
+        ["client ConversationText(assistant) \"text 0\""],
+    ));
+    super::scenario::check_all(deepgram(), steps);
+}

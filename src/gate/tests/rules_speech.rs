@@ -446,3 +446,28 @@ fn r13_calls_of_a_completed_response_are_handed_out_though_the_user_spoke() {
 fn r13_speech_that_never_stops_is_given_up() {
     check(deepgram(), [at(0, speech_started(), ["client UserStartedSpeaking"]), due(60_000, ["ran out R6"])]);
 }
+
+/// R6 and R12: speech that has stopped is waited for no longer.
+#[test]
+fn r12_speech_that_has_stopped_is_over() {
+    check(
+        deepgram(),
+        [
+            at(0, speech_started(), ["client UserStartedSpeaking"]),
+            at(1_000, speech_stopped(), []),
+            at(90_000, Input::Timeout, []),
+        ],
+    );
+}
+
+/// R12: how many utterances are remembered is bounded; the oldest makes room.
+#[test]
+fn r12_the_oldest_open_transcript_makes_room() {
+    let mut steps = Vec::new();
+    for n in 0..65 {
+        steps.push(at(n, heard("delta", &format!("item_{n}"), "x"), ["client Transcript(interim) \"x\""]));
+    }
+    steps.push(at(100, heard("delta", "item_64", "y"), ["client Transcript(interim) \"xy\""]));
+    steps.push(at(101, heard("delta", "item_0", "y"), ["client Transcript(interim) \"y\""]));
+    super::scenario::check_all(component(), steps);
+}

@@ -23,7 +23,7 @@ use crate::{
 #[allow(clippy::large_enum_variant, reason = "a script has a handful of them")]
 pub(super) enum Action {
     /// An input as it is.
-    Input(Input),
+    Input(Box<Input>),
     /// A text frame of the client.
     Client(String),
     /// A text frame of upstream. `$update`, `$item_event`, `$item_id` and `$create` stand for the ids of the
@@ -37,7 +37,7 @@ pub(super) enum Action {
 
 impl From<Input> for Action {
     fn from(input: Input) -> Self {
-        Self::Input(input)
+        Self::Input(Box::new(input))
     }
 }
 
@@ -268,11 +268,11 @@ impl Run {
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
         let (input, told) = match action {
             Action::Input(input) => {
-                let told = match &input {
+                let told = match &*input {
                     Input::ClientAudio(audio) => format!("client audio {}", audio.len()),
                     other => format!("{other:?}"),
                 };
-                (input, told)
+                (*input, told)
             }
             Action::Client(json) => {
                 let message = ClientMessage::decode(&json, |_| ());
