@@ -11,7 +11,11 @@ impl Gate {
     /// One frame of the client is one append.
     pub(super) fn append(&mut self, audio: Bytes, now: Instant) {
         if self.turns == TurnTaking::Manual {
-            self.manual.appended(self.plan.client_input.duration_of(audio.len()), now);
+            let format = self.plan.client_input;
+            let half = (self.odd_bytes + audio.len()) % format.bytes_per_sample();
+            let whole = self.odd_bytes + audio.len() - half;
+            self.odd_bytes = half;
+            self.manual.appended(format.duration_of(whole), now);
         }
         let event_id = self.next_event_id();
         self.push_upstream(UpstreamFrame::Audio { event_id, audio });

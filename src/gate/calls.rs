@@ -154,11 +154,10 @@ impl FunctionCalls {
     }
 
     /// The response that one of these answers belongs to, if it has not ended.
-    pub(super) fn end_by_output(&mut self, id: &CallId) {
-        let holds = |group: &&mut Group| group.answered.contains(id);
-        if let Some(group) = self.groups.iter_mut().find(holds) {
-            group.ended = true;
-        }
+    pub(super) fn end_by_output(&mut self, id: &CallId) -> Option<u32> {
+        let group = self.groups.iter_mut().find(|group| !group.ended && group.answered.contains(id))?;
+        group.ended = true;
+        Some(group.response)
     }
 
     /// Groups of which every call is answered and whose response has ended, or was waited for long

@@ -57,9 +57,15 @@ impl Gate {
             }
             return self.end_unannounced(now);
         }
+        let nothing_else = self.opening.update_in_flight().is_none() && !self.turn.running();
+        if cause.is_none() && nothing_else && self.items.refuse_only() {
+            return;
+        }
         let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));
         if let Some(response) = self.turn.get_mut(running.unwrap_or(Owner::Loose)) {
-            response.error_told = true;
+            // An error that names another event of ours is another trouble.
+            let its_own = response.asked.as_ref().map(|(event_id, _)| event_id);
+            response.error_told |= cause.is_none() || cause == its_own;
         }
     }
 

@@ -106,6 +106,9 @@ impl Gate {
     /// The owner of an event that may begin a response, which it shows to be alive.
     fn live(&mut self, response: Option<&ResponseId>, item: Option<&ItemId>, now: Instant) -> Owner {
         let owner = self.turn.owner_or_begin(response, item, now);
+        if let Some(item) = item {
+            self.turn.note_item(owner, item);
+        }
         if let Some(response) = self.turn.get_mut(owner) {
             response.last_event = now;
         }
@@ -162,9 +165,6 @@ impl Gate {
     fn output_item(&mut self, event: OutputItemEvent, done: bool, now: Instant) {
         let item = event.item.unwrap_or_default();
         let owner = self.live(event.response_id.as_ref(), item.id.as_ref(), now);
-        if let Some(id) = &item.id {
-            self.turn.note_item(owner, id);
-        }
         if let Some(mut call) = ModelCall::from_item(&item, event.output_index) {
             // What is in progress is no status yet, and its arguments are not whole.
             if !done {
@@ -189,7 +189,11 @@ impl Gate {
             && item.kind.as_deref() == Some("function_call_output")
             && let Some(call_id) = &item.call_id
         {
-            self.calls.end_by_output(call_id);
+            let ended = self.calls.end_by_output(call_id);
+            // Where the calls were made by the response that we asked for, it no longer runs either.
+            if ended.and_then(|serial| self.turn.by_serial(serial)) == Some(Owner::Unannounced) {
+                self.end_unannounced(now);
+            }
         }
     }
 

@@ -47,7 +47,8 @@ impl<T: Hash + Eq + Clone> RecentIds<T> {
 #[derive(Debug, Default)]
 pub(super) struct Items {
     unconfirmed: Vec<Unconfirmed>,
-    seen: RecentIds<ItemId>,
+    /// User messages that upstream showed: id and text.
+    seen: RecentIds<(ItemId, Option<u64>)>,
 }
 
 #[derive(Debug)]
@@ -82,12 +83,14 @@ impl Items {
     }
 
     /// Upstream showed a user message. True if that confirms one of ours: by our id, or, from a server
-    /// that picks ids itself, by an id not seen before and our very text.
+    /// that picks ids itself, by an id not seen before and our very text. An id that comes with another
+    /// text is another item: some servers have one id for all.
     pub(super) fn confirm(&mut self, id: Option<&ItemId>, text: Option<&str>) -> bool {
-        let new = id.is_none_or(|id| !self.seen.contains(id));
+        let text = text.map(hash_of);
+        let new = id.is_none_or(|id| self.seen.insert(&(id.clone(), text)));
         let ours = self.unconfirmed.iter().position(|item| id == Some(&item.id));
         let found = ours.or_else(|| {
-            let text = hash_of(text.filter(|_| new)?);
+            let text = text.filter(|_| new)?;
             self.unconfirmed.iter().position(|item| item.text == text)
         });
         if let Some(found) = found {
@@ -96,9 +99,14 @@ impl Items {
         found.is_some()
     }
 
-    /// Notes that upstream showed an item with this id.
-    pub(super) fn see(&mut self, id: &ItemId) {
-        self.seen.insert(id);
+    /// Upstream refused something and does not say what: true if only one item can be meant, which is
+    /// taken out.
+    pub(super) fn refuse_only(&mut self) -> bool {
+        let only = self.unconfirmed.len() == 1;
+        if only {
+            self.unconfirmed.clear();
+        }
+        only
     }
 
     /// Upstream refused the event that created an item; true if it was one of these.

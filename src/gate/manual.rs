@@ -21,7 +21,7 @@ pub(super) struct ManualCommit {
 }
 
 impl ManualCommit {
-    /// Audio of this length went up.
+    /// Audio of this length went up, whole samples alone: conversion gives at least what they come to.
     pub(super) fn appended(&mut self, length: Duration, now: Instant) {
         self.pending += length;
         self.quiet_at = Some(now + DEBOUNCE);
@@ -48,8 +48,7 @@ impl ManualCommit {
 
     /// The silence that fills what is pending up to `threshold`.
     pub(super) fn padding(&self, threshold: Duration) -> Option<Duration> {
-        // A millisecond more than is missing: conversion may come out a sample short.
-        (self.pending < threshold).then(|| threshold - self.pending + Duration::from_millis(1))
+        (self.pending < threshold).then(|| threshold - self.pending)
     }
 
     /// The silence that a commit at the client's end needs; none if there is nothing to commit.

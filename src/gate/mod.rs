@@ -138,6 +138,8 @@ pub struct Gate {
     speech: Speech,
     playback: Playback,
     manual: ManualCommit,
+    /// Bytes of a sample that the user's audio has begun and not ended.
+    odd_bytes: usize,
     held_idle_error: Option<Notice>,
     closing: Closing,
     timers: Timers,
@@ -170,6 +172,7 @@ impl Gate {
             speech: Speech::default(),
             playback: Playback::default(),
             manual: ManualCommit::default(),
+            odd_bytes: 0,
             held_idle_error: None,
             closing: Closing::default(),
             timers: Timers::default(),

@@ -70,20 +70,20 @@ impl Gate {
         text: Option<String>,
         now: Instant,
     ) {
-        if self.drop_stale(owner) {
-            return;
-        }
+        let stale = self.drop_stale(owner);
         let Some(response) = self.turn.get_mut(owner) else { return };
         response.first_text.get_or_insert(now);
         if let Owner::Announced(_) = owner {
-            if let Some(text) = text {
+            if let Some(text) = text.filter(|_| !stale) {
                 response.draft(item, &text, true);
             }
             return;
         }
         let draft = response.take_draft(item);
         let Some(text) = text.or(draft) else { return };
-        if self.give_text(owner, item, text.clone(), now) {
+        // Given or withheld: the item that follows with this text says nothing new.
+        let follows = stale || response.mute;
+        if (!stale && self.give_text(owner, item, text.clone(), now)) || follows {
             if self.event_texts.len() == EVENT_TEXTS {
                 self.event_texts.remove(0);
             }
@@ -91,16 +91,23 @@ impl Gate {
         }
     }
 
+    /// Whether a text event has dealt with the text of this item already (R11).
+    fn known_text(&mut self, item: Option<&ItemId>, text: &str) -> bool {
+        let Some(at) = self.event_texts.iter().position(|known| known == text) else { return false };
+        self.event_texts.remove(at);
+        if let Some(item) = item {
+            self.given_items.insert(item);
+        }
+        self.ignored(Rule::TextOnce);
+        true
+    }
+
     /// Text of an assistant's item, from a `conversation.item.*` event.
     pub(super) fn item_text(&mut self, item: &Item, now: Instant) {
         let Some(text) = to_client::assistant_text(item) else { return };
         let id = item.id.as_ref();
-        if let Some(at) = self.event_texts.iter().position(|given| *given == text) {
-            self.event_texts.remove(at);
-            if let Some(id) = id {
-                self.given_items.insert(id);
-            }
-            return self.ignored(Rule::TextOnce);
+        if self.known_text(id, &text) {
+            return;
         }
         match self.turn.owner(None, id) {
             Some(owner) => {
@@ -204,7 +211,8 @@ impl Gate {
                 if let Some(response) = self.turn.get_mut(owner) {
                     response.take_draft(id);
                 }
-                if id.is_none_or(|id| !self.given_items.contains(id)) {
+                let given = id.is_some_and(|id| self.given_items.contains(id));
+                if !given && !self.known_text(id, &text) {
                     self.give_text(owner, id, text, now);
                 }
             }

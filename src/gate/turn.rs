@@ -239,10 +239,11 @@ impl Turn {
         let by_id = self.announced.iter().rev().find(|known| match (response, item) {
             (Some(id), _) => known.id.as_ref() == Some(id),
             (None, Some(item)) => known.items.contains(item),
-            // An announcement without an id makes every event without one its own.
-            (None, None) => known.id.is_none() && !known.ended,
+            (None, None) => false,
         });
-        if let Some(known) = by_id {
+        // One that was announced without an id may show it later.
+        let nameless = || self.announced.iter().rev().find(|known| known.id.is_none() && !known.ended);
+        if let Some(known) = by_id.or_else(nameless) {
             return Some(Owner::Announced(known.serial));
         }
         if self.unannounced.is_some() {

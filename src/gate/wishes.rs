@@ -38,9 +38,6 @@ impl Gate {
         if is_user && self.items.confirm(item.id.as_ref(), to_client::user_text(item)) {
             self.wishes.push(Wish::plain());
         }
-        if let Some(id) = &item.id {
-            self.items.see(id);
-        }
         if item.kind.as_deref() == Some("function_call_output")
             && let Some(call_id) = &item.call_id
         {

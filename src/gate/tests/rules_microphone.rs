@@ -106,7 +106,7 @@ fn r14_what_is_left_when_a_response_ends_is_filled_up_and_committed() {
             at(
                 1_300,
                 text_done("Hello from mock"),
-                ["client ConversationText(assistant)", "up silence 44 ms", "up commit", "up response.create"],
+                ["client ConversationText(assistant)", "up silence 43 ms", "up commit", "up response.create"],
             ),
         ],
     );
@@ -177,7 +177,7 @@ fn r14_what_the_client_said_before_it_closed_is_committed() {
         manual(),
         [
             at(0, microphone(24_000), ["up append"]),
-            at(150, client_closes(1000), ["up silence 251 ms", "up commit", "close upstream 1000"]),
+            at(150, client_closes(1000), ["up silence 250 ms", "up commit", "close upstream 1000"]),
         ],
     );
     check(
@@ -191,7 +191,7 @@ fn r14_what_the_client_said_before_it_closed_is_committed() {
             at(
                 404,
                 Input::ClientClosed(LegEnd::Vanished),
-                ["up silence 51 ms", "up commit", "close upstream 1001"],
+                ["up silence 50 ms", "up commit", "close upstream 1001"],
             ),
         ],
     );
@@ -219,7 +219,7 @@ fn r14_force_end_turn_ends_the_turn_in_manual_mode_alone() {
         manual(),
         [
             at(0, microphone(640), ["up append"]),
-            at(1, client(FORCE), ["up silence 81 ms", "up commit", "up response.create"]),
+            at(1, client(FORCE), ["up silence 80 ms", "up commit", "up response.create"]),
             at(2, created("resp_1"), []),
             at(3, done("resp_1", "completed"), []),
             at(4, microphone(6_400), ["up append"]),

@@ -129,7 +129,7 @@ fn the_last_words_are_committed_when_the_client_closes() {
     for n in 0..6 {
         steps.push(at(n * 250, microphone(4_000), ["up append 4000"]));
     }
-    steps.push(at(1_400, client_closes(1000), ["up silence 251 ms", "up commit", "close upstream 1000"]));
+    steps.push(at(1_400, client_closes(1000), ["up silence 250 ms", "up commit", "close upstream 1000"]));
     super::scenario::check_all(manual(), steps);
 }
 
