@@ -356,3 +356,23 @@ fn r10_end_signals_are_sent_when_the_follow_up_fails_or_never_comes() {
     interrupted.push(at(6, done("resp_2", "cancelled"), ["ignored R13"]));
     super::scenario::check_all(deepgram(), interrupted);
 }
+
+/// R10: a second `response.done` of a response that called owes nothing again.
+#[test]
+fn r10_a_repeated_end_owes_nothing_again() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
+            at(2, done("resp_1", "completed"), ["client FunctionCallRequest"]),
+            at(3, answer("call_a", "1"), ["client AgentThinking", "up output", "up response.create"]),
+            at(4, created("resp_2"), []),
+            at(5, audio("resp_2", "item_2", 320), ["client AgentStartedSpeaking", "client audio 320"]),
+            at(6, done("resp_2", "completed"), ["client AgentAudioDone"]),
+            at(7, done("resp_1", "completed"), []),
+            at(8, created("resp_3"), []),
+            at(9, done("resp_3", "completed"), []),
+        ],
+    );
+}

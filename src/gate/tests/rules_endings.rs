@@ -426,3 +426,22 @@ fn r16_a_client_that_is_not_read_is_not_idle() {
         ],
     );
 }
+
+/// Section 6: typed messages count as well.
+#[test]
+fn r16_too_many_typed_messages_before_settings_end_the_connection() {
+    let scenario = fresh().upto(Input::ClientConnected).limits(|limits| limits.before_ready = 1_000);
+    check(
+        scenario,
+        [at(
+            0,
+            inject(&"x".repeat(1_000)),
+            [
+                "held R2",
+                "client Error(TOO_MUCH_INPUT_BEFORE_SETTINGS)",
+                "close client 1008",
+                "close upstream 1000",
+            ],
+        )],
+    );
+}

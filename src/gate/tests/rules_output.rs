@@ -416,3 +416,47 @@ fn r11_a_text_whose_item_never_came_is_forgotten_at_last() {
     ));
     super::scenario::check_all(deepgram(), steps);
 }
+
+/// R10: audio that comes after both the text and the audio of an unannounced response is the next one's.
+#[test]
+fn r10_audio_after_the_end_of_audio_and_text_begins_another_response() {
+    check(
+        deepgram(),
+        [
+            at(0, audio_delta(320), ["client AgentStartedSpeaking", "client audio 320"]),
+            at(1, text_done("Hello"), ["client ConversationText(assistant)"]),
+            at(2, bare_audio_done(), ["client AgentAudioDone"]),
+            at(3, audio_delta(320), ["client AgentStartedSpeaking", "client audio 320"]),
+        ],
+    );
+}
+
+/// R10: an unannounced response has its signals before an announced one begins.
+#[test]
+fn r10_an_announced_response_ends_the_unannounced_one_before_it() {
+    check(
+        deepgram(),
+        [
+            at(0, audio_delta(320), ["client AgentStartedSpeaking", "client audio 320"]),
+            at(1, created("resp_1"), ["client AgentAudioDone"]),
+            at(2, audio("resp_1", "item_1", 320), ["client AgentStartedSpeaking", "client audio 320"]),
+        ],
+    );
+}
+
+/// Terms: how many responses are remembered is bounded; one of long ago is not known any more.
+#[test]
+fn r10_responses_of_long_ago_are_forgotten() {
+    let mut steps = Vec::new();
+    for n in 0..33 {
+        steps.push(at(n, created(&format!("resp_{n}")), []));
+        steps.push(at(n, done(&format!("resp_{n}"), "cancelled"), []));
+    }
+    steps.push(at(40, transcript_done("resp_1", "item_1", "kept as a draft"), []));
+    steps.push(at(
+        41,
+        transcript_done("resp_0", "item_0", "of nobody"),
+        ["client AgentStartedSpeaking", "client ConversationText(assistant) \"of nobody\""],
+    ));
+    super::scenario::check_all(deepgram(), steps);
+}

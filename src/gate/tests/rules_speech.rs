@@ -471,3 +471,21 @@ fn r12_the_oldest_open_transcript_makes_room() {
     steps.push(at(101, heard("delta", "item_0", "y"), ["client Transcript(interim) \"y\""]));
     super::scenario::check_all(component(), steps);
 }
+
+/// Design section 3: latencies of an answer to speech count from the end of the speech.
+#[test]
+fn r12_latencies_count_from_the_end_of_the_speech() {
+    check(
+        deepgram(),
+        [
+            at(0, speech_started(), ["client UserStartedSpeaking"]),
+            at(1_000, speech_stopped(), []),
+            at(1_100, created("resp_1"), []),
+            at(
+                1_500,
+                audio("resp_1", "item_1", 320),
+                ["client AgentStartedSpeaking total 0.5 text 0.5 speech 0", "client audio 320"],
+            ),
+        ],
+    );
+}
