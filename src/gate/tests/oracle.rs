@@ -66,6 +66,13 @@ impl Oracle {
             }
             // Whatever else can end a response that was never announced.
             ServerEvent::OutputTextDone(_) | ServerEvent::Error(_) => self.requested = false,
+            // R8: so does the output of a call that it made.
+            ServerEvent::ItemDone(done) => {
+                let output =
+                    done.item.as_ref().filter(|item| item.kind.as_deref() == Some("function_call_output"));
+                let call = output.and_then(|item| item.call_id.as_ref());
+                self.requested &= !call.is_some_and(|call| self.answered.contains(call));
+            }
             _ => (),
         }
     }
