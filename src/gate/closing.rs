@@ -37,6 +37,11 @@ impl Closing {
         self.reason.as_ref()
     }
 
+    /// Whether nobody is left to be told anything.
+    pub(super) fn client_gone(&self) -> bool {
+        self.client == LegState::Gone
+    }
+
     /// The client was told of an error that upstream may close for.
     pub(super) fn note_error(&mut self, now: Instant) {
         self.error_told = Some(now);
@@ -51,6 +56,11 @@ impl Gate {
             self.to_client.clear();
         }
         if self.phase != Phase::Closing {
+            if gone && self.opening.holds_input() {
+                // What it said is still to go up, as soon as the session is open for it.
+                self.opening.leave(end);
+                return self.held(Rule::InputWaitsForSession);
+            }
             if gone {
                 self.commit_before_close();
             }

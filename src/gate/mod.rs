@@ -362,6 +362,9 @@ impl Gate {
 
     /// Queues a message for the client, or a Warning in its place if it is larger than clients take.
     fn tell(&mut self, message: ServerMessage) {
+        if self.closing.client_gone() {
+            return;
+        }
         let mut frame = ClientFrame::Message(message);
         if let ClientFrame::Message(message) = &frame
             && !fits_client(message, frame.weight())
@@ -383,6 +386,9 @@ impl Gate {
     }
 
     fn tell_audio(&mut self, audio: bytes::Bytes, mark: AudioMark) {
+        if self.closing.client_gone() {
+            return;
+        }
         let frame = ClientFrame::Audio(audio);
         let weight = frame.weight();
         self.to_client.push(frame, weight, Some(mark));

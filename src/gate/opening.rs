@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::{CloseReason, Effect, Gate, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish};
+use super::{CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish};
 use crate::{
     config::{Dialect, GreetingMode},
     protocol::{
@@ -36,6 +36,8 @@ pub(super) struct Opening {
     messages: VecDeque<ClientMessage>,
     audio: Vec<Bytes>,
     held_bytes: usize,
+    /// The client has gone, and what it said before still waits.
+    leaving: Option<LegEnd>,
     /// Upstream's own end of the session, seconds since 1970.
     expires_at: Option<f64>,
 }
@@ -73,6 +75,17 @@ impl Opening {
             FirstSettings::InFlight { event_id, .. } => Some(event_id),
             _ => None,
         }
+    }
+
+    /// Whether input waits for an update that is under way.
+    pub(super) fn holds_input(&self) -> bool {
+        let under_way = matches!(self.first, FirstSettings::Waiting(_) | FirstSettings::InFlight { .. });
+        under_way && !(self.messages.is_empty() && self.audio.is_empty())
+    }
+
+    /// The client has gone; the connection ends once what it said has gone up.
+    pub(super) fn leave(&mut self, end: LegEnd) {
+        self.leaving.get_or_insert(end);
     }
 
     /// Whether the client has been told that its Settings are applied.
@@ -231,6 +244,7 @@ impl Gate {
                 if !self.opening.session_open {
                     self.phase = Phase::Opening;
                 }
+                self.leave_if_gone(now);
             }
         }
     }
@@ -264,6 +278,15 @@ impl Gate {
                 audio.iter().for_each(|piece| whole.extend_from_slice(piece));
                 self.append(whole.freeze(), now);
             }
+        }
+        self.leave_if_gone(now);
+    }
+
+    /// The client did not wait for this: now that what it said has gone up, the connection ends.
+    fn leave_if_gone(&mut self, now: Instant) {
+        if let Some(end) = self.opening.leaving.take() {
+            self.commit_before_close();
+            self.end(CloseReason::Client(end), now);
         }
     }
 

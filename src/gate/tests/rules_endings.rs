@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     scenario::{Action, Scenario, at, check, check_all, deepgram, due, fresh},
-    words::{audio, client_closes, closed, created, inject, microphone, session_updated, settings},
+    words::{audio, client, client_closes, closed, created, inject, microphone, session_updated, settings},
 };
 use crate::gate::{CloseReason, Input, Leg, LegEnd, Limits, Phase, UpstreamError, WINDOW};
 
@@ -443,5 +443,28 @@ fn r16_too_many_typed_messages_before_settings_end_the_connection() {
                 "close upstream 1000",
             ],
         )],
+    );
+}
+
+/// "What it sends just before it closes still goes upstream", also where the session was not open yet; in
+/// manual mode it is committed, and nobody waits for an answer.
+#[test]
+fn r16_what_the_client_said_before_the_session_opened_goes_up_before_the_end() {
+    let settings = r#"{"type":"Settings","agent":{"useOpenAIManualAudioCommit":true,"greeting":"Hello"}}"#;
+    check(
+        fresh(),
+        [
+            at(0, Input::ClientConnected, ["dial", "client Welcome"]),
+            at(1, client(settings), ["held R1"]),
+            at(2, inject("Bye"), ["held R2"]),
+            at(3, microphone(32_000), ["held R2"]),
+            at(4, client_closes(1000), ["held R2"]),
+            at(50, Input::UpstreamOpened, ["up session.update"]),
+            at(
+                80,
+                session_updated(),
+                ["use audio", "up item \"Bye\"", "up append 32000", "up commit", "close upstream 1000"],
+            ),
+        ],
     );
 }
