@@ -49,6 +49,9 @@ impl Gate {
     }
 
     fn hand_out(&mut self, owner: Owner, calls: Vec<ModelCall>, ended: bool, now: Instant) {
+        if self.closing.client_gone() {
+            return self.ignored(Rule::AnswersBeforeResponse);
+        }
         let deadline = now + self.limits.call_timeout;
         let Some(serial) = self.turn.get_mut(owner).map(|response| response.serial) else { return };
         let mut functions = Vec::new();

@@ -58,7 +58,7 @@ impl Gate {
             return self.end_unannounced(now);
         }
         let nothing_else = self.opening.update_in_flight().is_none() && !self.turn.running();
-        if cause.is_none() && nothing_else && self.items.refuse_only() {
+        if cause.is_none() && nothing_else && self.items.doubt_only() {
             return;
         }
         let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));

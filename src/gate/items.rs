@@ -58,6 +58,8 @@ struct Unconfirmed {
     /// The text's hash: the text itself would be memory that no budget counts.
     text: u64,
     deadline: Instant,
+    /// An error that names no event may have meant it: nobody waits for it, but a confirmation counts.
+    doubted: bool,
 }
 
 /// What the ids of an item take beside it, nearly.
@@ -79,7 +81,8 @@ impl Items {
         now: Instant,
         patience: Duration,
     ) {
-        self.unconfirmed.push(Unconfirmed { id, event_id, text: hash_of(text), deadline: now + patience });
+        let (text, deadline) = (hash_of(text), now + patience);
+        self.unconfirmed.push(Unconfirmed { id, event_id, text, deadline, doubted: false });
     }
 
     /// Upstream showed a user message. True if that confirms one of ours: by our id, or, from a server
@@ -99,14 +102,17 @@ impl Items {
         found.is_some()
     }
 
-    /// Upstream refused something and does not say what: true if only one item can be meant, which is
-    /// taken out.
-    pub(super) fn refuse_only(&mut self) -> bool {
-        let only = self.unconfirmed.len() == 1;
-        if only {
-            self.unconfirmed.clear();
+    /// Upstream refused something and does not say what: true if only one item can be meant, which is not
+    /// waited for any more.
+    pub(super) fn doubt_only(&mut self) -> bool {
+        let mut waiting = self.unconfirmed.iter_mut().filter(|item| !item.doubted);
+        match (waiting.next(), waiting.next()) {
+            (Some(only), None) => {
+                only.doubted = true;
+                true
+            }
+            _ => false,
         }
-        only
     }
 
     /// Upstream refused the event that created an item; true if it was one of these.
@@ -118,9 +124,13 @@ impl Items {
 
     /// Takes out the items that were waited for long enough; how many.
     pub(super) fn expire(&mut self, now: Instant) -> usize {
-        let before = self.unconfirmed.len();
-        self.unconfirmed.retain(|item| item.deadline > now);
-        before - self.unconfirmed.len()
+        let mut count = 0;
+        self.unconfirmed.retain(|item| {
+            let over = item.deadline <= now;
+            count += usize::from(over && !item.doubted);
+            !over
+        });
+        count
     }
 
     /// Upstream is read again: every confirmation has until `deadline`.
@@ -137,7 +147,7 @@ impl Items {
 
     /// Whether an item is still waited for.
     pub(super) fn waiting(&self) -> bool {
-        !self.unconfirmed.is_empty()
+        self.unconfirmed.iter().any(|item| !item.doubted)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -176,3 +176,16 @@ fn r15_an_error_for_something_else_does_not_hide_a_failure() {
         ],
     );
 }
+
+/// R5: if upstream confirms the item all the same, the error had meant something else.
+#[test]
+fn r05_an_item_that_is_confirmed_after_all_is_answered() {
+    check(
+        component(),
+        [
+            at(0, inject("One"), ["client ConversationText(user)", "client AgentThinking", "up item"]),
+            at(1, error("invalid_value"), ["client Error(invalid_value)"]),
+            at(2, user_item("added", "u1", "One"), ["up response.create"]),
+        ],
+    );
+}

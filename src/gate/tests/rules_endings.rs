@@ -175,9 +175,9 @@ fn r16_any_sign_of_the_client_counts_as_life() {
         scenario,
         [
             at(900, Input::ClientAlive, []),
-            at(1_800, super::words::client(r#"{"type":"KeepAlive"}"#), []),
+            at(1_800, client(r#"{"type":"KeepAlive"}"#), []),
             at(2_700, microphone(320), ["up append"]),
-            at(3_600, super::words::client("{"), ["client Error(UNPARSABLE_CLIENT_MESSAGE)"]),
+            at(3_600, client("{"), ["client Error(UNPARSABLE_CLIENT_MESSAGE)"]),
             at(4_500, created("resp_1"), []),
             due(4_600, ["client Error(idle_timeout)", "close client 1000", "close upstream 1000"]),
         ],
