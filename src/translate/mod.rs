@@ -2,6 +2,7 @@
 //! the gate's business; here is what the bytes say.
 
 pub mod audio;
+mod formats;
 pub mod g711;
 pub mod resample;
 pub mod settings;
