@@ -27,7 +27,8 @@ impl Gate {
         };
         let known = note_call(&mut response.calls, call);
         let ready = complete && known.arguments.is_some() && known.name.is_some() && known.call_id.is_some();
-        if ready && !matches!(owner, Owner::Announced(_)) {
+        let waits = matches!(owner, Owner::Announced(_)) && Rule::AnswersBeforeResponse.is_on();
+        if ready && !waits {
             let call = known.clone();
             self.hand_out(owner, vec![call], false, now);
         }
@@ -43,13 +44,15 @@ impl Gate {
             (EndStatus::Completed, None) => true,
             _ => false,
         };
-        calls.retain(may_run);
-        calls.sort_by_key(|call| call.index.unwrap_or(u32::MAX));
+        calls.retain(|call| may_run(call) || !Rule::AnswersBeforeResponse.is_on());
+        calls.sort_by_key(|call| {
+            call.index.filter(|_| Rule::AnswersBeforeResponse.is_on()).unwrap_or(u32::MAX)
+        });
         self.hand_out(owner, calls, true, now);
     }
 
     fn hand_out(&mut self, owner: Owner, calls: Vec<ModelCall>, ended: bool, now: Instant) {
-        if self.closing.client_gone() {
+        if self.closing.client_gone() && Rule::AnswersBeforeResponse.is_on() {
             return self.ignored(Rule::AnswersBeforeResponse);
         }
         let deadline = now + self.limits.call_timeout;
@@ -60,7 +63,7 @@ impl Gate {
                 self.ignored(Rule::AnswersBeforeResponse);
                 continue;
             };
-            if !self.calls.first_time(&id) {
+            if !self.calls.first_time(&id) && Rule::AnswersBeforeResponse.is_on() {
                 self.ignored(Rule::AnswersBeforeResponse);
                 continue;
             }
@@ -68,7 +71,7 @@ impl Gate {
             let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
             functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
         }
-        if functions.is_empty() {
+        if functions.is_empty() && Rule::AnswersBeforeResponse.is_on() {
             return;
         }
         if self.component {
@@ -82,7 +85,8 @@ impl Gate {
 
     /// The client answered a call.
     pub(super) fn client_answer(&mut self, answer: &FunctionCallAnswer, now: Instant) {
-        if !self.calls.answer(&answer.id, now, self.patience()) {
+        let open = self.calls.answer(&answer.id, now, self.patience());
+        if !open && Rule::OneAnswerPerCall.is_on() {
             self.ignored(Rule::OneAnswerPerCall);
             let description = format!("no open function call has the id {}", answer.id);
             return self.tell_warning("UNKNOWN_FUNCTION_CALL", description);

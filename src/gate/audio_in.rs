@@ -10,7 +10,7 @@ use crate::protocol::realtime::{ClientEvent, CommitBuffer};
 impl Gate {
     /// One frame of the client is one append.
     pub(super) fn append(&mut self, audio: Bytes, now: Instant) {
-        if self.turns == TurnTaking::Manual {
+        if self.turns == TurnTaking::Manual || !Rule::ManualCommit.is_on() {
             let format = self.plan.client_input;
             let half = (self.odd_bytes + audio.len()) % format.bytes_per_sample();
             let whole = self.odd_bytes + audio.len() - half;
@@ -38,7 +38,8 @@ impl Gate {
     }
 
     pub(super) fn expire_manual(&mut self, now: Instant) {
-        if !self.turn.running() && self.manual.deadline().is_some_and(|at| at <= now) {
+        let may = !self.turn.running() || !Rule::ManualCommit.is_on();
+        if may && self.manual.deadline().is_some_and(|at| at <= now) {
             self.commit_turn(None, now);
         }
     }
@@ -46,7 +47,8 @@ impl Gate {
     /// What is left when a response ends is a turn, filled up with silence if it is too short for one.
     /// Before the first commit it has to be enough, and the quiet after it long enough.
     pub(super) fn commit_rest(&mut self, now: Instant) {
-        if self.manual.has_rest() && !self.turn.running() {
+        let may = !self.turn.running() || !Rule::ManualCommit.is_on();
+        if may && self.manual.has_rest() {
             self.commit_turn(self.manual.padding(ENOUGH), now);
         } else {
             self.expire_manual(now);
@@ -55,7 +57,7 @@ impl Gate {
 
     /// The client says that its turn is over.
     pub(super) fn force_end_turn(&mut self, now: Instant) {
-        if self.turns != TurnTaking::Manual {
+        if self.turns != TurnTaking::Manual && Rule::ManualCommit.is_on() {
             let description = "turns are ended by voice activity detection here".to_owned();
             return self.tell_warning("FORCE_END_TURN_UNSUPPORTED", description);
         }
@@ -64,10 +66,11 @@ impl Gate {
 
     /// The client has gone: what it said last is committed, and nobody waits for an answer.
     pub(super) fn commit_before_close(&mut self) {
-        if self.phase != Phase::Active || self.turns != TurnTaking::Manual {
+        let detected = self.turns != TurnTaking::Manual && Rule::ManualCommit.is_on();
+        if detected || self.phase != Phase::Active && Rule::ManualCommit.is_on() {
             return;
         }
-        if self.turn.running() {
+        if self.turn.running() && Rule::ManualCommit.is_on() {
             return self.ignored(Rule::ManualCommit);
         }
         if let Some(padding) = self.manual.closing_padding() {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::items::RecentIds;
+use super::{Rule, items::RecentIds};
 use crate::protocol::{ids::CallId, ids::ItemId, realtime::Item};
 
 /// A call as the model makes it, put together from the events that show it.
@@ -166,7 +166,9 @@ impl FunctionCalls {
         let mut settled = Vec::new();
         self.groups.retain_mut(|group| {
             let ran_out = !group.ended && group.settled_by.is_some_and(|by| by <= now);
-            let done = group.open.is_empty() && (group.ended || ran_out);
+            let ended = group.ended || ran_out || !Rule::AnswersBeforeResponse.is_on();
+            let answered = group.open.is_empty() || !Rule::AnswersBeforeResponse.is_on();
+            let done = answered && ended;
             if done {
                 settled.push((std::mem::take(&mut group.answered), ran_out));
             }

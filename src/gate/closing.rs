@@ -55,8 +55,8 @@ impl Gate {
             self.closing.client = LegState::Gone;
             self.to_client.clear();
         }
-        if self.phase != Phase::Closing {
-            if gone && self.opening.holds_input() {
+        if self.phase != Phase::Closing || !Rule::CloseOnce.is_on() {
+            if gone && self.opening.holds_input() && Rule::InputWaitsForSession.is_on() {
                 // What it said is still to go up, as soon as the session is open for it.
                 self.opening.leave(end);
                 return self.held(Rule::InputWaitsForSession);
@@ -71,7 +71,7 @@ impl Gate {
     pub(super) fn upstream_closed(&mut self, end: LegEnd, unix_s: u64, now: Instant) {
         self.closing.upstream = LegState::Gone;
         self.to_upstream.clear();
-        if self.phase == Phase::Closing {
+        if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return;
         }
         if let Some(notice) = self.held_idle_error.take() {
@@ -87,14 +87,14 @@ impl Gate {
     pub(super) fn upstream_refused(&mut self, error: UpstreamError, now: Instant) {
         self.closing.upstream = LegState::Gone;
         self.to_upstream.clear();
-        if self.phase != Phase::Closing {
+        if self.phase != Phase::Closing || !Rule::CloseOnce.is_on() {
             self.end(CloseReason::Unreachable(error), now);
         }
     }
 
     /// Ends the connection, if nothing has ended it yet.
     pub(super) fn end(&mut self, reason: CloseReason, now: Instant) {
-        if self.phase == Phase::Closing {
+        if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return self.ignored(Rule::CloseOnce);
         }
         self.phase = Phase::Closing;
@@ -103,10 +103,8 @@ impl Gate {
         let ending = reason.ending();
         // A close that follows upstream's own error is the same trouble.
         let recent = self.closing.error_told.is_some_and(|at| now.duration_since(at) <= SAME_TROUBLE);
-        let known = recent && matches!(reason, CloseReason::Upstream { .. });
-        if let Some(notice) = ending.error.clone().filter(|_| !known)
-            && self.closing.client != LegState::Gone
-        {
+        let known = recent && matches!(reason, CloseReason::Upstream { .. }) && Rule::ErrorsByCode.is_on();
+        if let Some(notice) = ending.error.clone().filter(|_| !known) {
             self.tell(ServerMessage::Error(notice));
         }
         self.closing.reason = Some(reason);
@@ -122,7 +120,9 @@ impl Gate {
     /// Closes each leg that has been handed everything, and finishes when both are gone.
     pub(super) fn close_what_is_empty(&mut self) {
         let Some(ending) = self.closing.ending.clone() else { return };
-        if self.closing.client == LegState::Open && self.to_client.is_empty() {
+        let open = |leg| leg == LegState::Open || !Rule::CloseOnce.is_on();
+        let flushed = self.to_client.is_empty() || !Rule::CloseOnce.is_on();
+        if open(self.closing.client) && flushed {
             self.closing.client = LegState::CloseSent;
             self.effects.push(Effect::Close {
                 leg: Leg::Client,
@@ -131,8 +131,8 @@ impl Gate {
             });
         }
         // Without a socket nothing that is queued can ever go up.
-        let flushed = self.to_upstream.is_empty() || !self.opening.socket_open();
-        if self.closing.upstream == LegState::Open && flushed {
+        let can_flush = self.opening.socket_open() && Rule::CloseOnce.is_on();
+        if open(self.closing.upstream) && (self.to_upstream.is_empty() || !can_flush) {
             debug_assert!(sendable(ending.upstream_code));
             self.closing.upstream = LegState::CloseSent;
             self.effects.push(Effect::Close {
@@ -141,7 +141,8 @@ impl Gate {
                 reason: String::new(),
             });
         }
-        if self.closing.client == LegState::Gone && self.closing.upstream == LegState::Gone {
+        let gone = |leg| leg == LegState::Gone || !Rule::CloseOnce.is_on();
+        if gone(self.closing.client) && gone(self.closing.upstream) {
             self.finish();
         }
     }
@@ -165,7 +166,7 @@ impl Gate {
             return;
         }
         for (state, leg) in [(self.closing.client, Leg::Client), (self.closing.upstream, Leg::Upstream)] {
-            if state != LegState::Gone {
+            if state != LegState::Gone || !Rule::CloseOnce.is_on() {
                 self.effects.push(Effect::HangUp(leg));
             }
         }

@@ -24,20 +24,33 @@ impl Gate {
                 let description = format!("upstream sent text that is not json: {reason}");
                 self.tell_error("unmapped_upstream_event", description);
             }
-            DecodeError::NoType | DecodeError::Invalid { .. } => self.ignored(Rule::ErrorsByCode),
+            DecodeError::NoType | DecodeError::Invalid { .. } => self.unknown_event(&error.to_string()),
         }
+    }
+
+    /// An event that is not understood is nothing to the client.
+    pub(super) fn unknown_event(&mut self, what: &str) {
+        if Rule::ErrorsByCode.is_on() {
+            return self.ignored(Rule::ErrorsByCode);
+        }
+        self.tell_error("unmapped_upstream_event", what.to_owned());
     }
 
     /// An `error` event.
     pub(super) fn upstream_error(&mut self, error: ErrorBody, now: Instant) {
         let cause = error.event_id.as_ref();
         match error.code.as_deref() {
-            Some("conversation_already_has_active_response") => return self.race_lost(cause, now),
-            Some("response_cancel_not_active") => return self.ignored(Rule::ErrorsByCode),
+            Some("conversation_already_has_active_response") if Rule::LostRaceIsKept.is_on() => {
+                return self.race_lost(cause, now);
+            }
+            Some("response_cancel_not_active") if Rule::ErrorsByCode.is_on() => {
+                return self.ignored(Rule::ErrorsByCode);
+            }
             _ => (),
         }
         let notice = to_client::error(&error);
-        if error.code.as_deref() == Some("idle_timeout") && self.turn.running() {
+        let idle = error.code.as_deref() == Some("idle_timeout");
+        if idle && self.turn.running() && Rule::ErrorsByCode.is_on() {
             self.held_idle_error = Some(notice);
             return self.held(Rule::ErrorsByCode);
         }
@@ -47,6 +60,7 @@ impl Gate {
             return self.update_refused(now);
         }
         if let Some(cause) = cause
+            && Rule::ItemBeforeResponse.is_on()
             && self.items.refuse(cause)
         {
             return;
@@ -57,8 +71,9 @@ impl Gate {
             }
             return self.end_unannounced(now);
         }
+        let only = Rule::ItemBeforeResponse.is_on() && cause.is_none();
         let nothing_else = self.opening.update_in_flight().is_none() && !self.turn.running();
-        if cause.is_none() && nothing_else && self.items.doubt_only() {
+        if only && nothing_else && self.items.doubt_only() {
             return;
         }
         let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));

@@ -13,8 +13,12 @@ impl Gate {
     pub(super) fn upstream_event(&mut self, event: ServerEvent, now: Instant) {
         match event {
             // The session.
-            ServerEvent::SessionCreated(created) => self.session_created(created.session),
-            ServerEvent::SessionUpdated(updated) => self.session_updated(updated.session, now),
+            ServerEvent::SessionCreated(created) if Rule::InputWaitsForSession.is_on() => {
+                self.session_created(created.session);
+            }
+            ServerEvent::SessionCreated(updated) | ServerEvent::SessionUpdated(updated) => {
+                self.session_updated(updated.session, now)
+            }
             ServerEvent::Error(error) => self.upstream_error(error.error.unwrap_or_default(), now),
 
             // Responses.
@@ -78,8 +82,12 @@ impl Gate {
             ServerEvent::SpeechStarted(_) => self.speech_started(now),
             ServerEvent::SpeechStopped(event) => self.speech_stopped(&event, now),
             ServerEvent::TranscriptionDelta(event) => self.transcription_delta(&event),
-            ServerEvent::TranscriptionCompleted(event) => self.transcription_completed(&event),
-            ServerEvent::TranscriptionFailed(event) => self.transcription_failed(&event),
+            ServerEvent::TranscriptionFailed(event) if Rule::UserSpeech.is_on() => {
+                self.transcription_failed(&event);
+            }
+            ServerEvent::TranscriptionCompleted(event) | ServerEvent::TranscriptionFailed(event) => {
+                self.transcription_completed(&event);
+            }
 
             // Silent: acknowledgements that nobody waits for, and what only other transports send.
             ServerEvent::RateLimitsUpdated(_)
@@ -99,7 +107,7 @@ impl Gate {
             | ServerEvent::McpListCompleted(_)
             | ServerEvent::McpListFailed(_) => (),
 
-            ServerEvent::Unknown(_) => self.ignored(Rule::ErrorsByCode),
+            ServerEvent::Unknown(_) => self.unknown_event("upstream sent an unknown event"),
         }
     }
 
@@ -143,8 +151,8 @@ impl Gate {
         let owner = self.live_stream(&done, now);
         self.response_text_done(owner, done.item_id.as_ref(), done.text, now);
         match owner {
-            Owner::Announced(_) => return,
-            Owner::Unannounced | Owner::Loose => self.unannounced_text_done(owner, now),
+            Owner::Announced(_) if Rule::OneActiveResponse.is_on() => return,
+            _ => self.unannounced_text_done(owner, now),
         }
         self.calls.end_all();
     }
@@ -152,7 +160,9 @@ impl Gate {
     /// The end of audio ends no response, but the speech of an unannounced one (R10).
     fn audio_done(&mut self, done: &StreamEvent, now: Instant) {
         match self.touch(done.response_id.as_ref(), done.item_id.as_ref(), now) {
-            Some(owner @ (Owner::Unannounced | Owner::Loose)) if !self.drop_stale(owner) => {
+            Some(owner @ (Owner::Unannounced | Owner::Loose))
+                if !(Rule::NoStaleAudio.is_on() && self.drop_stale(owner)) =>
+            {
                 self.end_speaking(owner);
                 if self.turn.get_mut(owner).is_some_and(|response| response.text_ended) {
                     self.finish_loose(now);
@@ -171,7 +181,9 @@ impl Gate {
                 call.status = None;
                 call.arguments = None;
             }
-            let runs = done && item.status.as_deref().unwrap_or("completed") == "completed";
+            let completed = item.status.as_deref().unwrap_or("completed") == "completed"
+                || !Rule::AnswersBeforeResponse.is_on();
+            let runs = done && completed;
             self.model_call(owner, call, runs, now);
         }
     }
@@ -181,11 +193,11 @@ impl Gate {
         let is_ours =
             item.role.as_deref() == Some("user") || item.kind.as_deref() == Some("function_call_output");
         // What we sent says nothing of the response that runs.
-        if !is_ours {
+        if !is_ours || !Rule::OneActiveResponse.is_on() {
             self.touch(None, item.id.as_ref(), now);
         }
         self.item_text(&item, now);
-        if done
+        if (done || !Rule::AnswersBeforeResponse.is_on())
             && item.kind.as_deref() == Some("function_call_output")
             && let Some(call_id) = &item.call_id
         {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Rule;
 use crate::protocol::ids::{EventId, ItemId};
 
 /// The last ids of a kind. A session may last an hour; what is older than this many is no race any more.
@@ -93,8 +94,9 @@ impl Items {
         let new = id.is_none_or(|id| self.seen.insert(&(id.clone(), text)));
         let ours = self.unconfirmed.iter().position(|item| id == Some(&item.id));
         let found = ours.or_else(|| {
-            let text = text.filter(|_| new)?;
-            self.unconfirmed.iter().position(|item| item.text == text)
+            let text = text.filter(|_| new || !Rule::ItemBeforeResponse.is_on())?;
+            let same = |item: &Unconfirmed| item.text == text || !Rule::ItemBeforeResponse.is_on();
+            self.unconfirmed.iter().position(same)
         });
         if let Some(found) = found {
             self.unconfirmed.remove(found);
@@ -127,7 +129,8 @@ impl Items {
         let mut count = 0;
         self.unconfirmed.retain(|item| {
             let over = item.deadline <= now;
-            count += usize::from(over && !item.doubted);
+            let doubted = item.doubted && Rule::ItemBeforeResponse.is_on();
+            count += usize::from(over && !doubted);
             !over
         });
         count

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Rule;
+
 /// Quiet after the last audio that ends a turn.
 const DEBOUNCE: Duration = Duration::from_millis(400);
 /// The longest that enough audio waits for quiet.
@@ -25,7 +27,8 @@ impl ManualCommit {
     pub(super) fn appended(&mut self, length: Duration, now: Instant) {
         self.pending += length;
         self.quiet_at = Some(now + DEBOUNCE);
-        if self.pending >= self.enough() && self.limit_at.is_none() {
+        let enough = self.pending >= self.enough() || !Rule::ManualCommit.is_on();
+        if enough && self.limit_at.is_none() {
             self.limit_at = Some(now + LIMIT);
         }
     }
@@ -43,7 +46,9 @@ impl ManualCommit {
 
     /// Whether audio is left that a response's end is to commit.
     pub(super) fn has_rest(&self) -> bool {
-        self.committed && !self.pending.is_zero()
+        let later = self.committed || !Rule::ManualCommit.is_on();
+        let something = !self.pending.is_zero() || !Rule::ManualCommit.is_on();
+        later && something
     }
 
     /// The silence that fills what is pending up to `threshold`.
@@ -53,7 +58,8 @@ impl ManualCommit {
 
     /// The silence that a commit at the client's end needs; none if there is nothing to commit.
     pub(super) fn closing_padding(&self) -> Option<Option<Duration>> {
-        (!self.pending.is_zero()).then(|| self.padding(self.enough()))
+        let something = !self.pending.is_zero() || !Rule::ManualCommit.is_on();
+        something.then(|| self.padding(self.enough()))
     }
 
     /// The audio was committed.

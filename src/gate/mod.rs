@@ -191,7 +191,7 @@ impl Gate {
     /// Takes in one thing that happened and says what is to be done, in order.
     #[must_use = "the effects are the gate's only way to act"]
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
-        if self.phase == Phase::Closed {
+        if self.phase == Phase::Closed && Rule::CloseOnce.is_on() {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
         self.expire(now);
@@ -201,7 +201,7 @@ impl Gate {
             Input::ClientClosed(end) => self.client_closed(end, now),
             Input::UpstreamClosed { end, unix_s } => self.upstream_closed(end, unix_s, now),
             Input::UpstreamRefused(error) => self.upstream_refused(error, now),
-            _ if self.phase == Phase::Closing => self.ignored(Rule::CloseOnce),
+            _ if self.phase == Phase::Closing && Rule::CloseOnce.is_on() => self.ignored(Rule::CloseOnce),
             Input::ClientConnected => self.client_connected(now),
             Input::ClientAlive => self.client_alive(now),
             Input::Client(message) => {
@@ -258,19 +258,19 @@ impl Gate {
 
     fn expire(&mut self, now: Instant) {
         self.expire_closing(now);
-        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) && Rule::CloseOnce.is_on() {
             return;
         }
         self.expire_opening(now);
-        if self.phase == Phase::Closing {
+        if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return;
         }
         self.expire_speech(now);
-        if self.opening.session_open() {
+        if self.opening.session_open() || !Rule::InputWaitsForSession.is_on() {
             self.expire_calls(now);
         }
         // What upstream says while it is not read cannot be missed.
-        if !self.paused_upstream {
+        if !self.paused_upstream || !Rule::OneActiveResponse.is_on() {
             self.expire_items(now);
             self.expire_responses(now);
         }
@@ -279,7 +279,7 @@ impl Gate {
 
     /// What follows from any input: wishes that may go now, queues that have room, legs to be paused.
     fn settle(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) || !Rule::CloseOnce.is_on() {
             self.settle_calls(now);
             self.respond(now);
             self.wishes_noted = self.wishes.len();
@@ -287,7 +287,7 @@ impl Gate {
         while let Some(frame) = self.to_client.next_frame() {
             self.effects.push(Effect::ToClient(frame));
         }
-        if self.opening.socket_open() {
+        if self.opening.socket_open() || !Rule::SettingsFirst.is_on() {
             while let Some(frame) = self.to_upstream.next_frame() {
                 self.effects.push(Effect::ToUpstream(frame));
             }
@@ -362,12 +362,13 @@ impl Gate {
 
     /// Queues a message for the client, or a Warning in its place if it is larger than clients take.
     fn tell(&mut self, message: ServerMessage) {
-        if self.closing.client_gone() {
+        if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
         let mut frame = ClientFrame::Message(message);
         if let ClientFrame::Message(message) = &frame
             && !fits_client(message, frame.weight())
+            && Rule::TextOnce.is_on()
         {
             let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
             let code = "MESSAGE_TOO_LARGE".to_owned();
@@ -386,7 +387,7 @@ impl Gate {
     }
 
     fn tell_audio(&mut self, audio: bytes::Bytes, mark: AudioMark) {
-        if self.closing.client_gone() {
+        if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
         let frame = ClientFrame::Audio(audio);

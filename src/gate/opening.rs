@@ -105,8 +105,11 @@ impl Opening {
     fn audio_open(&self) -> bool {
         // Audio that follows a Settings is in the format that the Settings names, and none overtakes what
         // is held for a Settings that was refused.
-        let settled = matches!(self.first, FirstSettings::Missing | FirstSettings::Applied);
-        self.session_open && settled && self.audio.is_empty()
+        let settled = matches!(self.first, FirstSettings::Missing | FirstSettings::Applied)
+            || !Rule::InputWaitsForSession.is_on();
+        let next = self.audio.is_empty() || !Rule::InputWaitsForSession.is_on();
+        let open = self.session_open || !Rule::InputWaitsForSession.is_on();
+        open && settled && next
     }
 }
 
@@ -123,7 +126,16 @@ impl Gate {
             Err(error) => return self.refuse_settings(&error),
         };
         match self.opening.first {
-            FirstSettings::Missing => {
+            FirstSettings::Waiting(_) | FirstSettings::InFlight { .. } if Rule::OneSessionUpdate.is_on() => {
+                self.opening.held_bytes += settings_weight(&translated);
+                self.opening.more.push_back(translated);
+                self.held(Rule::OneSessionUpdate);
+            }
+            FirstSettings::Applied if Rule::OneSessionUpdate.is_on() => {
+                self.ignored(Rule::OneSessionUpdate);
+                self.tell(ServerMessage::SettingsApplied(Empty {}));
+            }
+            _ => {
                 self.timers.stop(Timer::Settings);
                 self.component = match self.backend.dialect {
                     Dialect::Auto => translated.from_component,
@@ -132,15 +144,6 @@ impl Gate {
                 };
                 self.opening.first = FirstSettings::Waiting(Box::new(translated));
                 self.configure(now);
-            }
-            FirstSettings::Waiting(_) | FirstSettings::InFlight { .. } => {
-                self.opening.held_bytes += settings_weight(&translated);
-                self.opening.more.push_back(translated);
-                self.held(Rule::OneSessionUpdate);
-            }
-            FirstSettings::Applied => {
-                self.ignored(Rule::OneSessionUpdate);
-                self.tell(ServerMessage::SettingsApplied(Empty {}));
             }
         }
     }
@@ -151,13 +154,15 @@ impl Gate {
 
     /// Sends the update of a first Settings as soon as it may go.
     fn configure(&mut self, now: Instant) {
-        if !self.opening.socket_open || !self.opening.settings_wait() {
+        let no_socket = !self.opening.socket_open && Rule::SettingsFirst.is_on();
+        if no_socket || !self.opening.settings_wait() {
             if self.opening.settings_wait() {
                 self.held(Rule::SettingsFirst);
             }
             return;
         }
-        if self.turn.running() || self.timers.is_set(Timer::KeptSettings) {
+        let paused = self.timers.is_set(Timer::KeptSettings) && Rule::OneSessionUpdate.is_on();
+        if paused || self.turn.running() && Rule::OneSessionUpdate.is_on() {
             return self.held(Rule::OneSessionUpdate);
         }
         let event_id = self.next_event_id();
@@ -175,7 +180,7 @@ impl Gate {
 
     /// A response has ended: a Settings that waited for that goes up after a pause (R3).
     pub(super) fn response_ended_for_settings(&mut self, now: Instant) {
-        if self.opening.settings_wait() && !self.turn.running() {
+        if self.opening.settings_wait() && !self.turn.running() && Rule::OneSessionUpdate.is_on() {
             self.timers.set(Timer::KeptSettings, now + AFTER_RESPONSE);
         }
     }
@@ -204,14 +209,16 @@ impl Gate {
                 }
                 self.open_session(now);
             }
-            // Upstream configured itself: good enough for typed turns and audio, but an answer to nothing.
-            first @ FirstSettings::Missing if !self.opening.session_open => {
-                self.opening.first = first;
-                self.open_session(now);
-            }
             first => {
+                let alone = matches!(first, FirstSettings::Missing) && !self.opening.session_open;
                 self.opening.first = first;
-                self.ignored(Rule::InputWaitsForSession);
+                if !alone && Rule::InputWaitsForSession.is_on() {
+                    self.ignored(Rule::InputWaitsForSession);
+                } else {
+                    // Upstream configured itself: good enough for typed turns and audio, but an answer to
+                    // nothing.
+                    self.open_session(now);
+                }
             }
         }
         self.note_effective_turns(&session);
@@ -292,7 +299,7 @@ impl Gate {
 
     /// A typed message of the client, now or when the session is open.
     pub(super) fn when_open(&mut self, message: ClientMessage, now: Instant) {
-        if self.opening.session_open {
+        if self.opening.session_open || !Rule::InputWaitsForSession.is_on() {
             return self.open_message(message, now);
         }
         self.opening.held_bytes += match &message {
@@ -308,7 +315,7 @@ impl Gate {
 
     /// Audio of the client, now or when the session is open.
     pub(super) fn client_audio(&mut self, audio: Bytes, now: Instant) {
-        if audio.is_empty() {
+        if audio.is_empty() && Rule::ManualCommit.is_on() {
             return self.ignored(Rule::ManualCommit);
         }
         if self.opening.audio_open() {

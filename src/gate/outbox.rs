@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::Rule;
+
 /// How much a leg is handed at most before it reports delivery, in bytes.
 pub const WINDOW: usize = 256 * 1024;
 
@@ -59,7 +61,7 @@ impl<T> Outbox<T> {
 
     /// The next frame, if the window has room. A frame larger than the window goes alone.
     pub(super) fn next_frame(&mut self) -> Option<T> {
-        if self.in_flight_bytes >= WINDOW {
+        if self.in_flight_bytes >= WINDOW && Rule::NoStaleAudio.is_on() {
             return None;
         }
         let entry = self.queue.pop_front()?;
@@ -96,6 +98,9 @@ impl<T> Outbox<T> {
         self.queue.retain(|entry| {
             let Some(audio) = &entry.audio else { return true };
             responses.push(audio.response);
+            if !Rule::NoStaleAudio.is_on() {
+                return true;
+            }
             dropped += entry.weight;
             false
         });

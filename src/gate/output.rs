@@ -25,7 +25,8 @@ const EVENT_TEXTS: usize = 8;
 impl Gate {
     /// Audio of a response.
     pub(super) fn response_audio(&mut self, owner: Owner, item: Option<ItemId>, audio: Bytes, now: Instant) {
-        if audio.is_empty() || self.drop_stale(owner) {
+        let nothing = audio.is_empty() && Rule::SignalsAroundOutput.is_on();
+        if nothing || Rule::NoStaleAudio.is_on() && self.drop_stale(owner) {
             return;
         }
         self.start_speaking(owner, now);
@@ -54,7 +55,7 @@ impl Gate {
         now: Instant,
     ) {
         if let Some(response) = self.turn.get_mut(owner)
-            && !response.interrupted
+            && !(response.interrupted && Rule::NoStaleAudio.is_on())
         {
             response.draft(item, delta, false);
             response.first_text.get_or_insert(now);
@@ -70,10 +71,10 @@ impl Gate {
         text: Option<String>,
         now: Instant,
     ) {
-        let stale = self.drop_stale(owner);
+        let stale = Rule::NoStaleAudio.is_on() && self.drop_stale(owner);
         let Some(response) = self.turn.get_mut(owner) else { return };
         response.first_text.get_or_insert(now);
-        if let Owner::Announced(_) = owner {
+        if matches!(owner, Owner::Announced(_)) && Rule::TextOnce.is_on() {
             if let Some(text) = text.filter(|_| !stale) {
                 response.draft(item, &text, true);
             }
@@ -93,7 +94,8 @@ impl Gate {
 
     /// Whether a text event has dealt with the text of this item already (R11).
     fn known_text(&mut self, item: Option<&ItemId>, text: &str) -> bool {
-        let Some(at) = self.event_texts.iter().position(|known| known == text) else { return false };
+        let same = |known: &String| known == text && Rule::TextOnce.is_on();
+        let Some(at) = self.event_texts.iter().position(same) else { return false };
         self.event_texts.remove(at);
         if let Some(item) = item {
             self.given_items.insert(item);
@@ -111,7 +113,7 @@ impl Gate {
         }
         match self.turn.owner(None, id) {
             Some(owner) => {
-                if self.drop_stale(owner) {
+                if Rule::NoStaleAudio.is_on() && self.drop_stale(owner) {
                     return;
                 }
                 if let Some(response) = self.turn.get_mut(owner) {
@@ -120,22 +122,24 @@ impl Gate {
                 self.give_text(owner, id, text, now);
             }
             // Text without a response has no signals around it either.
-            None if id.is_none_or(|id| self.given_items.insert(id)) => self.tell_assistant(text),
+            None if id.is_none_or(|id| self.given_items.insert(id)) || !Rule::TextOnce.is_on() => {
+                self.tell_assistant(text);
+            }
             None => self.ignored(Rule::TextOnce),
         }
     }
 
     /// Sends a text, once per item; whether it was sent.
     fn give_text(&mut self, owner: Owner, item: Option<&ItemId>, text: String, now: Instant) -> bool {
-        if text.is_empty() {
+        if text.is_empty() && Rule::TextOnce.is_on() {
             return false;
         }
-        if item.is_some_and(|item| !self.given_items.insert(item)) {
+        if item.is_some_and(|item| !self.given_items.insert(item)) && Rule::TextOnce.is_on() {
             self.ignored(Rule::TextOnce);
             return false;
         }
         let Some(response) = self.turn.get_mut(owner) else { return false };
-        if response.mute {
+        if response.mute && Rule::GreetingOnce.is_on() {
             self.ignored(Rule::GreetingOnce);
             return false;
         }
@@ -153,7 +157,7 @@ impl Gate {
 
     /// `AgentStartedSpeaking`, once per response, before its first output.
     pub(super) fn start_speaking(&mut self, owner: Owner, now: Instant) {
-        if owner != Owner::Loose {
+        if owner != Owner::Loose && Rule::SignalsAroundOutput.is_on() {
             self.finish_loose_signals();
         }
         let Some(response) = self.turn.get_mut(owner) else { return };
@@ -161,7 +165,7 @@ impl Gate {
             response.end_signals = false;
             response.announced_to_client = false;
         }
-        if response.announced_to_client {
+        if response.announced_to_client && Rule::SignalsAroundOutput.is_on() {
             return;
         }
         response.announced_to_client = true;
@@ -182,7 +186,9 @@ impl Gate {
     /// The end signals of a response that gave output, if it still owes them.
     pub(super) fn end_speaking(&mut self, owner: Owner) {
         let Some(response) = self.turn.get_mut(owner) else { return };
-        if response.gave_output && !response.end_signals {
+        let told = response.end_signals && Rule::SignalsAroundOutput.is_on();
+        let spoke = response.gave_output || !Rule::SignalsAroundOutput.is_on();
+        if spoke && !told {
             response.end_signals = true;
             self.tell_end_signals();
         }
@@ -201,7 +207,7 @@ impl Gate {
     pub(super) fn announced_done(&mut self, owner: Owner, object: ResponseObject, now: Instant) {
         let status = EndStatus::from(object.status.as_deref());
         let failure = to_client::response_failure(&object);
-        let stale = self.drop_stale(owner);
+        let stale = Rule::NoStaleAudio.is_on() && self.drop_stale(owner);
         for (index, item) in object.output.into_iter().flatten().enumerate() {
             if let Some(call) = ModelCall::from_item(&item, u32::try_from(index).ok()) {
                 self.model_call(owner, call, false, now);
@@ -211,14 +217,15 @@ impl Gate {
                 if let Some(response) = self.turn.get_mut(owner) {
                     response.take_draft(id);
                 }
-                let given = id.is_some_and(|id| self.given_items.contains(id));
+                let given = id.is_some_and(|id| self.given_items.contains(id)) && Rule::TextOnce.is_on();
                 if !given && !self.known_text(id, &text) {
                     self.give_text(owner, id, text, now);
                 }
             }
         }
         self.end_announced(owner, status, now);
-        let told = self.turn.get_mut(owner).is_some_and(|response| response.error_told);
+        let told = self.turn.get_mut(owner).is_some_and(|response| response.error_told)
+            && Rule::ErrorsByCode.is_on();
         if let Some(notice) = failure.filter(|_| !told) {
             self.closing.note_error(now);
             self.tell(ServerMessage::Error(notice));
@@ -234,7 +241,7 @@ impl Gate {
         response.given_up = status == EndStatus::GivenUp;
         self.end_speaking(owner);
         self.hand_out_at_end(owner, status, now);
-        if !again {
+        if !again || !Rule::OneActiveResponse.is_on() {
             self.response_over(owner, now);
         }
     }
@@ -243,7 +250,7 @@ impl Gate {
     /// and its end signals come after that (R10).
     pub(super) fn unannounced_text_done(&mut self, owner: Owner, now: Instant) {
         let Some(response) = self.turn.get_mut(owner) else { return };
-        let outlasts = response.gave_audio && !response.end_signals;
+        let outlasts = response.gave_audio && !response.end_signals && Rule::SignalsAroundOutput.is_on();
         response.text_ended = outlasts;
         match owner {
             Owner::Unannounced if outlasts => {
@@ -284,7 +291,7 @@ impl Gate {
     fn response_over(&mut self, owner: Owner, now: Instant) {
         let Some(response) = self.turn.get_mut(owner) else { return };
         if !response.gave_output {
-            if response.handed_out {
+            if response.handed_out && Rule::SignalsAroundOutput.is_on() {
                 self.end_signals_owed = true;
             } else if self.end_signals_owed || response.announced_to_client {
                 response.end_signals = true;
@@ -334,8 +341,9 @@ impl Gate {
             for (index, item) in object.output.into_iter().flatten().enumerate() {
                 match ModelCall::from_item(&item, u32::try_from(index).ok()) {
                     Some(call) => {
-                        let runs = EndStatus::from(object.status.as_deref()) != EndStatus::Void
-                            && item.status.as_deref().unwrap_or("completed") == "completed";
+                        let whole = EndStatus::from(object.status.as_deref()) != EndStatus::Void
+                            || !Rule::AnswersBeforeResponse.is_on();
+                        let runs = whole && item.status.as_deref().unwrap_or("completed") == "completed";
                         self.model_call(owner, call, runs, now);
                     }
                     None => self.item_text(&item, now),
@@ -343,7 +351,8 @@ impl Gate {
             }
         }
         let told =
-            owner.and_then(|owner| self.turn.get_mut(owner)).is_some_and(|response| response.error_told);
+            owner.and_then(|owner| self.turn.get_mut(owner)).is_some_and(|response| response.error_told)
+                && Rule::ErrorsByCode.is_on();
         match owner {
             Some(Owner::Unannounced) => self.end_unannounced(now),
             Some(Owner::Loose) => self.finish_loose(now),

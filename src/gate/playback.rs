@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::outbox::AudioMark;
+use super::{Rule, outbox::AudioMark};
 use crate::protocol::{audio::AudioFormat, ids::ItemId};
 
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Playback {
             Some(segment) if segment.item == audio.item && segment.response == audio.response => {
                 // The client ran dry in between: it plays on from now.
                 let played_out = segment.end(format);
-                if played_out < now {
+                if played_out < now && Rule::NoStaleAudio.is_on() {
                     segment.from += now - played_out;
                 }
                 segment.bytes += audio.bytes;
@@ -67,11 +67,13 @@ impl Playback {
     /// What plays at `now`, if anything may be unplayed; nothing plays afterwards.
     pub(super) fn cut(&mut self, format: AudioFormat, now: Instant) -> Option<Cut> {
         let mut unplayed = std::mem::take(&mut self.segments);
-        unplayed.retain(|segment| segment.end(format) > now);
+        unplayed.retain(|segment| segment.end(format) > now || !Rule::NoStaleAudio.is_on());
         let mut responses: Vec<u32> = unplayed.iter().map(|segment| segment.response).collect();
         responses.dedup();
         let playing = unplayed.pop_front()?;
-        let heard = now.saturating_duration_since(playing.from).min(format.duration_of(playing.bytes));
+        let elapsed = now.saturating_duration_since(playing.from);
+        let bound = format.duration_of(playing.bytes);
+        let heard = if Rule::NoStaleAudio.is_on() { elapsed.min(bound) } else { elapsed };
         Some(Cut { responses, item: playing.item, heard })
     }
 }

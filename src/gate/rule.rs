@@ -60,8 +60,77 @@ rules! {
     CloseOnce = 16,
 }
 
+impl Rule {
+    /// Whether the guard that asks may stop anything. It may: only the tests' build can take a guard away,
+    /// to show that a test notices. Where there is nothing to act on, nobody asks.
+    #[cfg(not(test))]
+    pub(super) const fn is_on(self) -> bool {
+        let _ = self;
+        true
+    }
+
+    /// The same; see [`Switch`].
+    #[cfg(test)]
+    #[track_caller]
+    pub(super) fn is_on(self) -> bool {
+        !Switch::of_this_process().is_off(self, std::panic::Location::caller())
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "R{}", self.number())
+    }
+}
+
+/// What `VOXBRIDGE_RULE_OFF` takes away: every guard of a rule (`R6`), or the one in a line
+/// (`src/gate/wishes.rs:87`).
+#[cfg(test)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Switch {
+    Nothing,
+    Rule(Rule),
+    Line { file: String, line: u32 },
+}
+
+#[cfg(test)]
+impl Switch {
+    fn of_this_process() -> &'static Self {
+        static SWITCH: std::sync::OnceLock<Switch> = std::sync::OnceLock::new();
+        SWITCH.get_or_init(|| match std::env::var("VOXBRIDGE_RULE_OFF") {
+            Ok(off) => Self::parse(&off).expect("VOXBRIDGE_RULE_OFF is a rule or FILE:LINE"),
+            Err(_) => Self::Nothing,
+        })
+    }
+
+    fn parse(off: &str) -> Option<Self> {
+        if let Some((file, line)) = off.split_once(':') {
+            return Some(Self::Line { file: file.to_owned(), line: line.parse().ok()? });
+        }
+        Rule::ALL.iter().find(|rule| rule.to_string() == off).map(|rule| Self::Rule(*rule))
+    }
+
+    fn is_off(&self, rule: Rule, place: &std::panic::Location<'_>) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Rule(off) => rule == *off,
+            Self::Line { file, line } => place.line() == *line && place.file() == file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_or_a_line_is_taken_away() {
+        let here = std::panic::Location::caller();
+        let line = Switch::parse(&format!("{}:{}", here.file(), here.line())).expect("a place");
+        assert!(line.is_off(Rule::TextOnce, here) && line.is_off(Rule::CloseOnce, here));
+        let rule = Switch::parse("R11").expect("a rule");
+        assert!(rule.is_off(Rule::TextOnce, here) && !rule.is_off(Rule::CloseOnce, here));
+        assert!(!Switch::Nothing.is_off(Rule::TextOnce, here));
+        assert_eq!([Switch::parse("R17"), Switch::parse("src/gate/mod.rs:x")], [None, None]);
     }
 }

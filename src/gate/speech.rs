@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Gate, Rule, Timer, TurnTaking, turn::Owner};
+use super::{
+    Gate, Rule, Timer, TurnTaking,
+    turn::{Owner, Response},
+};
 use crate::{
     protocol::{
         agent::{Empty, Role, ServerMessage, StartedSpeaking},
@@ -43,7 +46,8 @@ impl Speech {
 
     /// The transcript of an utterance so far. One that upstream never completes makes room at last.
     fn transcript_of(&mut self, item: &ItemId) -> &mut String {
-        let known = self.transcripts.iter().position(|(known, _)| known == item);
+        let same = |known: &ItemId| known == item || !Rule::UserSpeech.is_on();
+        let known = self.transcripts.iter().position(|(known, _)| same(known));
         let at = known.unwrap_or_else(|| {
             if self.transcripts.len() >= OPEN_TRANSCRIPTS {
                 self.transcripts.pop_front();
@@ -55,7 +59,8 @@ impl Speech {
     }
 
     fn take_transcript(&mut self, item: &ItemId) -> Option<String> {
-        let at = self.transcripts.iter().position(|(known, _)| known == item)?;
+        let same = |known: &ItemId| known == item || !Rule::UserSpeech.is_on();
+        let at = self.transcripts.iter().position(|(known, _)| same(known))?;
         self.transcripts.remove(at).map(|(_, text)| text)
     }
 
@@ -85,9 +90,9 @@ impl Gate {
         self.speech.user_turn_ended(now);
         self.timers.stop(Timer::SpeechEnd);
         let answers_itself = matches!(self.turns, TurnTaking::Detected { create_response: true, .. });
-        if self.component {
+        if self.component || !Rule::UserSpeech.is_on() {
             self.tell(to_client::utterance_end(event));
-            if answers_itself {
+            if answers_itself || !Rule::UserSpeech.is_on() {
                 self.tell(to_client::agent_thinking());
             }
         }
@@ -109,11 +114,11 @@ impl Gate {
         let (Some(item), Some(delta)) = (&event.item_id, &event.delta) else {
             return self.ignored(Rule::UserSpeech);
         };
-        if !self.component {
+        if !self.component && Rule::UserSpeech.is_on() {
             return self.ignored(Rule::UserSpeech);
         }
         let text = self.speech.transcript_of(item);
-        if text.len() + delta.len() > TRANSCRIPT_LIMIT {
+        if text.len() + delta.len() > TRANSCRIPT_LIMIT && Rule::UserSpeech.is_on() {
             return self.ignored(Rule::UserSpeech);
         }
         text.push_str(delta);
@@ -127,7 +132,7 @@ impl Gate {
         let text = event.transcript.clone().or(pieces).unwrap_or_default();
         if self.component {
             self.tell(to_client::transcript(text, true, event));
-        } else if text.trim().is_empty() {
+        } else if text.trim().is_empty() && Rule::UserSpeech.is_on() {
             self.ignored(Rule::UserSpeech);
         } else {
             self.tell(to_client::conversation_text(Role::User, text));
@@ -159,13 +164,15 @@ impl Gate {
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
             let interrupts = matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
-            if !interrupts && self.opening.session_open() {
+            let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
+            if open && (!interrupts || !Rule::NoStaleAudio.is_on()) {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
             }
             // A request that upstream has not begun to answer is over only if we cancel it.
-            let begun = self.turn.get_mut(owner).is_some_and(|response| response.gave_output);
+            let begun = self.turn.get_mut(owner).is_some_and(|response| response.gave_output)
+                || !Rule::NoStaleAudio.is_on();
             if begun || !interrupts || matches!(owner, Owner::Announced(_)) {
                 self.cut_off(owner, now);
             }
@@ -175,7 +182,8 @@ impl Gate {
                 self.cut_off(owner, now);
             }
         }
-        if let Some((item_id, heard)) = item.filter(|_| self.opening.session_open()) {
+        let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
+        if let Some((item_id, heard)) = item.filter(|_| open) {
             let event_id = Some(self.next_event_id());
             self.push_event(ClientEvent::TruncateItem(TruncateItem {
                 event_id,
@@ -188,7 +196,8 @@ impl Gate {
 
     /// The client gets the response's text so far and its end signals; then nothing more of it.
     fn cut_off(&mut self, owner: Owner, now: Instant) {
-        if self.turn.get_mut(owner).is_none_or(|response| response.interrupted) {
+        let cut = |response: &mut Response| response.interrupted && Rule::NoStaleAudio.is_on();
+        if self.turn.get_mut(owner).is_none_or(cut) {
             return;
         }
         self.give_drafts(owner, now);

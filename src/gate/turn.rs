@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::calls::ModelCall;
+use super::{Rule, calls::ModelCall};
 use crate::protocol::ids::{CallId, EventId, ItemId, ResponseId};
 
 /// A reason to ask for a response.
@@ -118,7 +118,7 @@ impl Response {
     /// Adds to the draft of `item`, or replaces it where the whole text is known.
     pub(super) fn draft(&mut self, item: Option<&ItemId>, text: &str, whole: bool) {
         let held: usize = self.drafts.iter().map(|draft| draft.text.len() + size_of::<Draft>()).sum();
-        if held + text.len() > DRAFT_LIMIT {
+        if held + text.len() > DRAFT_LIMIT && Rule::TextOnce.is_on() {
             return;
         }
         match self.drafts.iter_mut().find(|draft| draft.item.as_ref() == item) {

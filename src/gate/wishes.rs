@@ -17,7 +17,7 @@ impl Gate {
     /// A typed turn: an item, an echo, and a wish once upstream has confirmed the item (R5).
     pub(super) fn inject(&mut self, text: String, now: Instant) {
         let echo = to_client::conversation_text(Role::User, text.clone());
-        if !fits_client(&echo, text.len()) {
+        if !fits_client(&echo, text.len()) && Rule::ItemBeforeResponse.is_on() {
             let description = format!("the echo would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
             return self.tell_error("MESSAGE_TOO_LARGE", description);
         }
@@ -34,7 +34,8 @@ impl Gate {
 
     /// Upstream showed an item: ours of the user is confirmed by it, and so is the output of a call.
     pub(super) fn confirm_item(&mut self, item: &Item) {
-        let is_user = item.kind.as_deref() == Some("message") && item.role.as_deref() == Some("user");
+        let is_user = item.kind.as_deref() == Some("message") && item.role.as_deref() == Some("user")
+            || !Rule::ItemBeforeResponse.is_on();
         if is_user && self.items.confirm(item.id.as_ref(), to_client::user_text(item)) {
             self.wishes.push(Wish::plain());
         }
@@ -58,7 +59,8 @@ impl Gate {
 
     /// Asks for the response that is wished for, if nothing stands in its way (R6).
     pub(super) fn respond(&mut self, now: Instant) {
-        if self.wishes.is_empty() || self.phase != Phase::Active {
+        let closed = self.phase != Phase::Active && Rule::InputWaitsForSession.is_on();
+        if self.wishes.is_empty() || closed {
             return;
         }
         if let Some(rule) = self.response_waits() {
@@ -71,7 +73,8 @@ impl Gate {
         }
         self.finish_loose(now);
         // A wish with instructions of its own goes alone; the others are one.
-        let alone = self.wishes.iter().position(|wish| wish.instructions.is_some());
+        let special = |wish: &Wish| wish.instructions.is_some() && Rule::GreetingOnce.is_on();
+        let alone = self.wishes.iter().position(|wish| special(wish) || !Rule::OneActiveResponse.is_on());
         let (wishes, instructions) = match alone {
             Some(at) => {
                 let wish = self.wishes.remove(at);
@@ -87,11 +90,13 @@ impl Gate {
 
     /// The rule that lets no response be asked for now.
     fn response_waits(&self) -> Option<Rule> {
-        if self.turn.running() || self.speech.speaking() || self.timers.is_set(Timer::SpeechAnswer) {
+        let speaking = self.speech.speaking() && Rule::OneActiveResponse.is_on();
+        let answering = self.timers.is_set(Timer::SpeechAnswer) && Rule::OneActiveResponse.is_on();
+        if speaking || answering || self.turn.running() && Rule::OneActiveResponse.is_on() {
             Some(Rule::OneActiveResponse)
-        } else if self.items.waiting() {
+        } else if self.items.waiting() && Rule::ItemBeforeResponse.is_on() {
             Some(Rule::ItemBeforeResponse)
-        } else if self.opening.settings_wait() {
+        } else if self.opening.settings_wait() && Rule::OneSessionUpdate.is_on() {
             Some(Rule::OneSessionUpdate)
         } else {
             None
@@ -104,7 +109,7 @@ impl Gate {
         self.finish_loose(now);
         let (serial, ours) = self.turn.announce(id, now);
         self.timers.stop(Timer::SpeechAnswer);
-        if !ours {
+        if !ours && Rule::OneActiveResponse.is_on() {
             self.wishes.retain(|wish| wish.instructions.is_some() || !wish.unconfirmed.is_empty());
         } else if let Some(response) = self.turn.get_mut(Owner::Announced(serial))
             && let Some((_, wishes)) = &mut response.asked
@@ -120,7 +125,7 @@ impl Gate {
     /// Upstream refused our request because a response runs (R7).
     pub(super) fn race_lost(&mut self, event_id: Option<&EventId>, now: Instant) {
         let wishes = self.turn.lose_race(event_id, now);
-        self.wishes.splice(0..0, wishes);
+        self.wishes.splice(0..0, wishes.into_iter().filter(|_| Rule::LostRaceIsKept.is_on()));
         self.held(Rule::LostRaceIsKept);
     }
 }
