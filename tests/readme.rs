@@ -256,7 +256,7 @@ fn the_table_of_codes_holds_every_code_that_can_be_sent() {
     };
     let sources = sources("src/gate") + &sources("src/translate");
     let mut sent = BTreeSet::new();
-    for (mark, kind) in [("tell_error(", "Error"), ("tell_warning(", "Warning"), (" code: ", "Error")] {
+    for (mark, kind) in [("tell_error(", "Error"), ("warning(", "Warning"), (" code: ", "Error")] {
         let codes = literals(&sources, mark);
         assert!(!codes.is_empty(), "nothing follows {mark}");
         for code in codes {

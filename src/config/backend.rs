@@ -46,12 +46,18 @@ pub struct Backend {
     pub dial_attempts: u32,
     /// How a greeting is delivered.
     pub greeting_mode: GreetingMode,
+    /// What the client cannot set.
+    pub lock: Lock,
+    /// Whether the user can interrupt the agent by speaking.
+    pub barge_in: bool,
     /// Who decides that the user's turn is over.
     pub turn_detection: TurnDetection,
     /// How the user's speech is transcribed.
     pub transcription: Transcription,
     /// Voice where the client names none; `None` leaves it to upstream.
     pub voice: Option<String>,
+    /// The voice for each that a client's `speak.provider` may name; `*` stands for any other.
+    pub voices: BTreeMap<String, String>,
     /// Instructions where the client gives none.
     pub instructions: Option<String>,
     /// Functions offered to the model where the client gives none.
@@ -101,6 +107,17 @@ pub enum GreetingMode {
     Text,
     /// As text, and spoken by upstream word for word.
     Speak,
+}
+
+/// What the operator alone sets: of these the client's `Settings` and updates are ignored, with a Warning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// The prompt, stored ones included; the conversation before this one is still the client's to tell.
+    pub instructions: bool,
+    /// The functions and which of them the model has to call.
+    pub tools: bool,
+    /// The voice.
+    pub voice: bool,
 }
 
 /// Who decides that the user's turn is over (OpenAI Realtime, turn detection).
@@ -223,9 +240,12 @@ impl Backend {
             connect_timeout: Duration::from_secs(10),
             dial_attempts: 2,
             greeting_mode: GreetingMode::Text,
+            lock: Lock::default(),
+            barge_in: true,
             turn_detection: TurnDetection::default(),
             transcription: Transcription::default(),
             voice: None,
+            voices: BTreeMap::new(),
             instructions: None,
             tools: Vec::new(),
         }

@@ -13,8 +13,8 @@ use super::error::ConfigError;
 use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
-    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Secret, TlsCa, Tool,
-    Transcription, TurnDetection,
+    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret, TlsCa,
+    Tool, Transcription, TurnDetection,
 };
 
 /// Checks one backend. The environment is where `api_key_env` is looked up.
@@ -29,6 +29,7 @@ pub(super) fn backend(
     let url = url(&reader.required(&raw.url, "url")?).map_err(|reason| reader.error("url", reason))?;
     reader.word(&raw.function_calls, "function_calls", &[("client", ())], ())?;
     let default = Backend::new(name, path, url);
+    let barge_in = reader.flag(&raw.barge_in, "barge_in", default.barge_in)?;
     Ok(Backend {
         kind: reader.word(&raw.kind, "kind", &KINDS, default.kind)?,
         aliases: reader.list(&raw.aliases, "aliases")?,
@@ -60,9 +61,12 @@ pub(super) fn backend(
             &GREETING_MODES,
             default.greeting_mode,
         )?,
-        turn_detection: turn_detection(&raw.turn_detection, &reader.inside("turn_detection"))?,
+        lock: lock(raw, reader)?,
+        barge_in,
+        turn_detection: turn_detection(&raw.turn_detection, barge_in, &reader.inside("turn_detection"))?,
         transcription: transcription(&raw.transcription, &reader.inside("transcription"))?,
         voice: reader.text(&raw.voice, "voice")?,
+        voices: voices(&raw.voices, &reader.inside("voices"))?,
         instructions: reader.text(&raw.instructions, "instructions")?,
         tools: tools(&raw.tools, reader)?,
         name: default.name,
@@ -188,7 +192,39 @@ fn headers(
     Ok(headers)
 }
 
-fn turn_detection(raw: &RawTurnDetection, reader: &Reader<'_>) -> Result<TurnDetection, ConfigError> {
+fn lock(raw: &RawBackend, reader: &Reader<'_>) -> Result<Lock, ConfigError> {
+    let names = lock_words(Lock::default()).map(|(word, _)| (word, word));
+    let given = reader.words(&raw.lock, "lock", &names)?;
+    Ok(Lock {
+        instructions: given.contains(&"instructions"),
+        tools: given.contains(&"tools"),
+        voice: given.contains(&"voice"),
+    })
+}
+
+/// What can be locked, by its word in the configuration, and whether `lock` locks it.
+pub(super) const fn lock_words(lock: Lock) -> [(&'static str, bool); 3] {
+    [("instructions", lock.instructions), ("tools", lock.tools), ("voice", lock.voice)]
+}
+
+fn voices(
+    raw: &BTreeMap<String, Value>,
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let voice = |(name, value): (&String, &Value)| match value {
+        _ if name.trim().is_empty() => Err(reader.error(name, "a voice has no name")),
+        Value::String(voice) if voice.trim().is_empty() => Err(reader.error(name, "must not be empty")),
+        Value::String(voice) => Ok((name.clone(), voice.clone())),
+        other => Err(reader.mismatch(name, "text", other)),
+    };
+    raw.iter().map(voice).collect()
+}
+
+fn turn_detection(
+    raw: &RawTurnDetection,
+    barge_in: bool,
+    reader: &Reader<'_>,
+) -> Result<TurnDetection, ConfigError> {
     #[derive(Clone, Copy, PartialEq)]
     enum Type {
         Server,
@@ -213,7 +249,10 @@ fn turn_detection(raw: &RawTurnDetection, reader: &Reader<'_>) -> Result<TurnDet
         return Err(reader.error(name, format!("does not belong to type \"{word}\"")));
     }
     let create_response = reader.flag(&raw.create_response, "create_response", true)?;
-    let interrupt_response = reader.flag(&raw.interrupt_response, "interrupt_response", true)?;
+    let interrupt_response = reader.flag(&raw.interrupt_response, "interrupt_response", barge_in)?;
+    if interrupt_response && !barge_in {
+        return Err(reader.error("interrupt_response", "must not be true beside barge_in = false"));
+    }
     Ok(match kind {
         Type::Server => TurnDetection::ServerVad {
             threshold: reader.number(&raw.threshold, "threshold", 0.0..=1.0, 0.5)?,

@@ -85,22 +85,24 @@ fn backend_path(tree: &Tree, key: &str) -> Result<Vec<Step>, String> {
     let first = names.next().unwrap_or_default();
     path.push(Step::Key(first.to_owned()));
     match names.next() {
-        // A variable's name cannot hold the dashes of a header's name.
-        Some(header) if first == "headers" => path.push(Step::Key(header_key(tree, *index, header))),
+        // A variable's name cannot hold the dashes of a header or a voice.
+        Some(entry) if matches!(first, "headers" | "voices") => {
+            path.push(Step::Key(entry_key(tree, *index, first, entry)));
+        }
         Some(rest) => path.extend(rest.split("__").map(|name| Step::Key(name.to_owned()))),
         None => {}
     }
     Ok(path)
 }
 
-/// The header as the file spells it, so that it is replaced, or else with dashes for underscores.
-fn header_key(tree: &Tree, backend: usize, wanted: &str) -> String {
+/// The entry of a table as the file spells it, so that it is replaced, or else with dashes for underscores.
+fn entry_key(tree: &Tree, backend: usize, table: &str, wanted: &str) -> String {
     let wanted = wanted.replace('_', "-");
-    let headers =
-        child(tree, "backends").and_then(|list| element(list, backend)).and_then(|b| child(b, "headers"));
-    let spelt = match headers.map(|headers| &headers.kind) {
-        Some(ValueKind::Table(headers)) => {
-            headers.keys().find(|name| name.to_ascii_lowercase().replace('_', "-") == wanted).cloned()
+    let entries =
+        child(tree, "backends").and_then(|list| element(list, backend)).and_then(|b| child(b, table));
+    let spelt = match entries.map(|entries| &entries.kind) {
+        Some(ValueKind::Table(entries)) => {
+            entries.keys().find(|name| name.to_ascii_lowercase().replace('_', "-") == wanted).cloned()
         }
         _ => None,
     };

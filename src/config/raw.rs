@@ -96,9 +96,12 @@ pub(super) struct RawBackend {
     pub(super) connect_timeout_ms: Raw,
     pub(super) dial_attempts: Raw,
     pub(super) greeting_mode: Raw,
+    pub(super) lock: Raw,
+    pub(super) barge_in: Raw,
     pub(super) turn_detection: RawTurnDetection,
     pub(super) transcription: RawTranscription,
     pub(super) voice: Raw,
+    pub(super) voices: BTreeMap<String, Value>,
     pub(super) instructions: Raw,
     pub(super) tools: Vec<RawTool>,
 }

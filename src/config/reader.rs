@@ -196,6 +196,20 @@ impl<'a> Reader<'a> {
         default: T,
     ) -> Result<T, ConfigError> {
         let Some(text) = self.given_text(raw, name)? else { return Ok(default) };
+        self.known_word(name, &text, words)
+    }
+
+    /// A list of a few words.
+    pub(super) fn words<T: Copy>(
+        &self,
+        raw: &Raw,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Result<Vec<T>, ConfigError> {
+        self.list(raw, name)?.iter().map(|text| self.known_word(name, text, words)).collect()
+    }
+
+    fn known_word<T: Copy>(&self, name: &str, text: &str, words: &[(&str, T)]) -> Result<T, ConfigError> {
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, value)) => Ok(*value),
             None => {

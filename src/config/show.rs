@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::check::LEVELS;
-use super::check_backend::{AUTH_HEADERS, DIALECTS, EAGERNESS, GREETING_MODES, KINDS};
+use super::check_backend::{AUTH_HEADERS, DIALECTS, EAGERNESS, GREETING_MODES, KINDS, lock_words};
 use super::{Backend, Config, Tool, Transcription, TurnDetection};
 
 /// The whole configuration.
@@ -67,9 +67,14 @@ pub(super) fn backend(backend: &Backend) -> String {
     out.key("connect_timeout_ms", millis(backend.connect_timeout));
     out.key("dial_attempts", backend.dial_attempts);
     out.key("greeting_mode", word(&GREETING_MODES, backend.greeting_mode));
+    let locked = lock_words(backend.lock).into_iter().filter(|(_, locked)| *locked);
+    out.key("lock", list(locked.map(|(word, _)| quoted(word))));
+    out.key("barge_in", backend.barge_in);
     out.key("turn_detection", turn_detection(&backend.turn_detection));
     out.key("transcription", transcription(&backend.transcription));
     out.optional("voice", backend.voice.as_deref().map(quoted));
+    let voices = backend.voices.iter().map(|(name, voice)| format!("{} = {}", key(name), quoted(voice)));
+    out.key("voices", table(voices));
     out.optional("instructions", backend.instructions.as_deref().map(quoted));
     out.key("tools", list(backend.tools.iter().map(tool)));
     out.0

@@ -2,11 +2,16 @@
 //! the gate's business; here is what the bytes say.
 
 pub mod audio;
+mod context;
 mod formats;
 pub mod g711;
+mod listen;
 pub mod resample;
 pub mod settings;
+mod speak;
 #[cfg(test)]
 mod tests;
+mod think;
 pub mod to_client;
 pub mod to_upstream;
+pub mod updates;

@@ -3,13 +3,18 @@
 
 use std::fmt;
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value};
 
-use super::formats::{audio_plan, realtime_format};
+use super::{
+    context::previous_conversation,
+    formats::{audio_plan, realtime_format},
+    listen, speak,
+    think::{self, Thinking},
+};
 use crate::{
     config::{Backend, TurnDetection},
     protocol::{
-        agent::{Agent, AgentSettings, Function, History, Settings, Think},
+        agent::{Agent, AgentSettings, Notice, OneOrMany, Settings, Speak, Think},
         audio::{self, AudioFormat},
         realtime, shorten,
     },
@@ -28,6 +33,16 @@ pub struct Translated {
     pub greeting: Option<String>,
     /// Who ends a turn.
     pub turns: TurnTaking,
+    /// The client's or operator's prompt, without R4's block.
+    pub prompt: Option<String>,
+    /// R4's block; empty without context.
+    pub previous: String,
+    /// `flags.history` as the client stated it.
+    pub history: Option<bool>,
+    /// The model that `think.provider` names, if the backend has another: the realtime model does not follow.
+    pub think_model: Option<String>,
+    /// What of the message is not done, and why.
+    pub warnings: Vec<Notice>,
 }
 
 /// Who ends the user's turn, and what upstream does by itself then.
@@ -105,7 +120,48 @@ pub(super) fn invalid(path: impl Into<String>, reason: impl Into<String>) -> Set
     SettingsError { code: "INVALID_SETTINGS", path: path.into(), reason: shorten(reason.into()) }
 }
 
+pub(super) fn warning(code: &str, description: String) -> Notice {
+    Notice { description, code: code.to_owned() }
+}
+
+/// The one Warning for all that a message gives though it is locked, named by path.
+pub(super) fn locked_notice(paths: &[String]) -> Option<Notice> {
+    let are = if paths.len() == 1 { "is" } else { "are" };
+    let reason = format!("{} {are} set by the operator", paths.join(", "));
+    (!paths.is_empty()).then(|| warning("LOCKED_BY_OPERATOR", shorten(reason)))
+}
+
+/// Each of one or many configurations with its path.
+pub(super) fn entries<'a, T>(all: &'a OneOrMany<T>, path: &str) -> impl Iterator<Item = (String, &'a T)> {
+    let many = matches!(all, OneOrMany::Many(_));
+    let place = move |n| if many { format!("{path}[{n}]") } else { path.to_owned() };
+    all.as_slice().iter().enumerate().map(move |(n, entry)| (place(n), entry))
+}
+
+/// A member of an object that is kept as it came; null is absent.
+pub(super) fn text_member<'a>(
+    members: &'a Map<String, Value>,
+    name: &str,
+    path: &str,
+) -> Result<Option<&'a str>, SettingsError> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid(format!("{path}.{name}"), "is not a string")),
+    }
+}
+
+/// The members that say something.
+pub(super) fn without_nulls(members: &Map<String, Value>) -> Map<String, Value> {
+    let said = members.iter().filter(|(_, value)| !value.is_null());
+    said.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// The session that a first `Settings` asks for on `backend`.
+///
+/// # Errors
+///
+/// The first member whose value cannot be used, or `AGENT_ID_NOT_SUPPORTED`.
 pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, SettingsError> {
     let nothing = AgentSettings::default();
     let agent = match &settings.agent {
@@ -119,207 +175,102 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
             });
         }
     };
-    let nothing = Think::default();
-    let think = agent.think.as_ref().and_then(|think| think.as_slice().first()).unwrap_or(&nothing);
+    let thinking = match &agent.think {
+        None => Thinking::default(),
+        Some(think) => think::first_usable(think, "agent.think", backend)?,
+    };
+    let mut locked = thinking.locked;
 
     let (audio, output_format) = audio_plan(settings, agent)?;
     let turn_detection = match agent.use_openai_manual_audio_commit {
         Some(true) => &TurnDetection::Manual,
         _ => &backend.turn_detection,
     };
-    let history = previous_conversation(agent);
-    let greeting = agent.greeting.clone().filter(|text| !text.trim().is_empty() && history.is_empty());
+    let previous = previous_conversation(agent)?;
+    let greeting = agent.greeting.clone().filter(|text| !text.trim().is_empty() && previous.is_empty());
+    let prompt = thinking.prompt.or_else(|| backend.instructions.clone());
+    let operator_tools = || Some(think::operator_tools(backend)).filter(|tools| !tools.is_empty());
 
     let session = realtime::Session {
         kind: Some("realtime".to_owned()),
-        instructions: instructions(think, backend, &history),
-        output_modalities: output_modalities(think),
+        instructions: instructions(prompt.as_deref(), &previous),
+        output_modalities: thinking.output_modalities,
         audio: Some(realtime::AudioConfig {
             input: Some(realtime::InputConfig {
                 format: Some(realtime_format(audio.upstream_input)),
                 transcription: Some(transcription(agent, backend)?),
-                turn_detection: Some(realtime_turn_detection(turn_detection, agent.idle_timeout_ms)),
+                turn_detection: Some(realtime_turn_detection(
+                    turn_detection,
+                    backend.barge_in,
+                    agent.idle_timeout_ms,
+                )),
                 noise_reduction: None,
             }),
-            output: output_config(agent, backend, output_format)?,
+            output: output_config(agent, backend, output_format, &mut locked)?,
         }),
-        tools: tools(think, backend)?,
-        tool_choice: tool_choice(think)?,
-        max_output_tokens: max_output_tokens(think)?,
-        prompt: stored_prompt(think)?,
+        tools: thinking.tools.or_else(operator_tools),
+        tool_choice: thinking.tool_choice,
+        max_output_tokens: thinking.max_output_tokens,
+        prompt: thinking.stored_prompt,
         ..Default::default()
     };
     Ok(Translated {
         session,
         audio,
-        from_component: from_component(agent, think),
+        from_component: from_component(agent),
         greeting,
-        turns: turn_detection.into(),
+        turns: turn_taking(turn_detection, backend.barge_in),
+        prompt,
+        previous,
+        history: settings.flags.as_ref().and_then(|flags| flags.history),
+        think_model: thinking.model,
+        warnings: locked_notice(&locked).into_iter().collect(),
     })
 }
 
-fn from_component(agent: &AgentSettings, think: &Think) -> bool {
+/// Prompt and R4's block as the session's instructions; none if there is neither.
+pub fn instructions(prompt: Option<&str>, previous: &str) -> Option<String> {
+    match (prompt, previous.is_empty()) {
+        (prompt, true) => prompt.map(str::to_owned),
+        (Some(prompt), false) => Some(format!("{prompt}\n\n{previous}")),
+        (None, false) => Some(previous.to_owned()),
+    }
+}
+
+fn from_component(agent: &AgentSettings) -> bool {
+    let of_component = |think: &Think| {
+        think.tool_choice.is_some()
+            || think.output_modalities.is_some()
+            || think.max_output_tokens.is_some()
+            || think.managed_prompt.is_some()
+    };
     agent.idle_timeout_ms.is_some()
         || agent.session_audio_output.is_some()
         || agent.use_openai_manual_audio_commit.is_some()
-        || think.tool_choice.is_some()
-        || think.output_modalities.is_some()
-        || think.max_output_tokens.is_some()
-        || think.managed_prompt.is_some()
-}
-
-fn instructions(think: &Think, backend: &Backend, history: &str) -> Option<String> {
-    let prompt = think.prompt.clone().or_else(|| backend.instructions.clone());
-    match (prompt, history.is_empty()) {
-        (prompt, true) => prompt,
-        (Some(prompt), false) => Some(format!("{prompt}\n\n{history}")),
-        (None, false) => Some(history.to_owned()),
-    }
-}
-
-/// R4's block: a line for each side's text and for each call. Items would be echoed back as new text.
-fn previous_conversation(agent: &AgentSettings) -> String {
-    let context = agent.context.as_ref().and_then(|context| context.messages.as_ref());
-    let mut block = String::new();
-    for entry in context.or(agent.messages.as_ref()).into_iter().flatten() {
-        for line in history_lines(entry) {
-            block.push_str(if block.is_empty() { "Previous conversation:\n" } else { "\n" });
-            block.push_str(&line);
-        }
-    }
-    block
-}
-
-fn history_lines(entry: &History) -> Vec<String> {
-    let said = entry.content.as_ref().map(|text| {
-        let role = entry.role.as_deref().unwrap_or("user");
-        format!("{role}: {text}")
-    });
-    let called = entry.function_calls.iter().flatten().map(|call| {
-        let [name, arguments, response] =
-            [&call.name, &call.arguments, &call.response].map(|text| text.as_deref().unwrap_or_default());
-        format!("called {name}({arguments}): {response}")
-    });
-    said.into_iter().chain(called).collect()
-}
-
-/// The API takes one modality; audio always brings its transcript, so both are audio.
-fn output_modalities(think: &Think) -> Option<Vec<String>> {
-    let asked = think.output_modalities.as_ref()?;
-    ["audio", "text"].iter().find(|known| asked.iter().any(|m| m == *known)).map(|m| vec![(*m).to_owned()])
-}
-
-fn max_output_tokens(think: &Think) -> Result<Option<Value>, SettingsError> {
-    let Some(tokens) = think.max_output_tokens else { return Ok(None) };
-    if tokens.fract() != 0.0 {
-        return Err(invalid("agent.think.maxOutputTokens", format!("{tokens} is not a whole number")));
-    }
-    Ok(Some(json!(tokens.clamp(1.0, 4096.0) as u32)))
-}
-
-fn tool_choice(think: &Think) -> Result<Option<Value>, SettingsError> {
-    match &think.tool_choice {
-        None => Ok(None),
-        Some(Value::String(choice)) if matches!(choice.as_str(), "none" | "auto" | "required") => {
-            Ok(Some(json!(choice)))
-        }
-        Some(Value::Object(choice)) if names_a_tool(choice) => Ok(think.tool_choice.clone()),
-        Some(other) => Err(invalid(
-            "agent.think.toolChoice",
-            format!("{other} is neither none, auto, required nor an object with type and name"),
-        )),
-    }
-}
-
-fn names_a_tool(choice: &Map<String, Value>) -> bool {
-    let text = |key| choice.get(key).and_then(Value::as_str);
-    match text("type") {
-        Some("function") => text("name").is_some() && choice.len() == 2,
-        Some("mcp") => {
-            text("server_label").is_some()
-                && choice.iter().all(|(key, value)| {
-                    matches!(key.as_str(), "type" | "server_label" | "name") && value.is_string()
-                })
-        }
-        _ => false,
-    }
-}
-
-fn stored_prompt(think: &Think) -> Result<Option<realtime::StoredPrompt>, SettingsError> {
-    let Some(prompt) = &think.managed_prompt else { return Ok(None) };
-    let id = prompt.id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-    let id = id.ok_or_else(|| invalid("agent.think.managedPrompt.id", "is missing"))?;
-    Ok(Some(realtime::StoredPrompt {
-        id: Some(id.to_owned()),
-        version: prompt.version.clone(),
-        variables: prompt.variables.clone(),
-    }))
-}
-
-fn tools(think: &Think, backend: &Backend) -> Result<Option<Vec<realtime::Tool>>, SettingsError> {
-    if let Some(functions) = &think.functions {
-        return functions
-            .iter()
-            .enumerate()
-            .map(|(n, function)| tool(function, n))
-            .collect::<Result<_, _>>()
-            .map(Some);
-    }
-    let defaults = backend.tools.iter().map(|tool| realtime::Tool {
-        kind: Some("function".to_owned()),
-        name: Some(tool.name.clone()),
-        description: tool.description.clone(),
-        parameters: Some(tool.parameters.clone()),
-        ..Default::default()
-    });
-    Ok(if backend.tools.is_empty() { None } else { Some(defaults.collect()) })
-}
-
-fn tool(function: &Function, n: usize) -> Result<realtime::Tool, SettingsError> {
-    let path = |member: &str| format!("agent.think.functions[{n}].{member}");
-    let name = function.name.clone().ok_or_else(|| invalid(path("name"), "is missing"))?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-        return Err(invalid(path("name"), format!("{name:?} is not 1 to 64 of A-Z a-z 0-9 _ -")));
-    }
-    if function.parameters.as_ref().is_some_and(|parameters| !parameters.is_object()) {
-        return Err(invalid(path("parameters"), "is not an object"));
-    }
-    Ok(realtime::Tool {
-        kind: Some("function".to_owned()),
-        name: Some(name),
-        description: function.description.clone(),
-        parameters: function.parameters.clone(),
-        ..Default::default()
-    })
+        || agent.think.as_ref().is_some_and(|think| think.as_slice().iter().any(of_component))
 }
 
 fn transcription(agent: &AgentSettings, backend: &Backend) -> Result<realtime::Transcription, SettingsError> {
+    if let Some(tag) = &agent.language {
+        listen::check_language(tag, "agent.language")?;
+    }
     let provider = agent.listen.as_ref().and_then(|listen| listen.provider.as_ref());
-    let heard = provider.and_then(|provider| provider.0.get("language"));
-    let heard = match heard {
-        None | Some(Value::Null) => None,
-        Some(Value::String(language)) => Some(language.as_str()),
-        Some(_) => return Err(invalid("agent.listen.provider.language", "is not a string")),
-    };
-    let language =
-        heard.or(agent.language.as_deref()).or(backend.transcription.language.as_deref()).unwrap_or("en");
-    Ok(realtime::Transcription {
-        model: Some(backend.transcription.model.clone()),
-        language: transcription_language(language),
-        prompt: backend.transcription.prompt.clone(),
-        ..Default::default()
-    })
+    let listening = listen::listening(provider, "agent.listen.provider")?;
+    Ok(listen::transcription(&listening, agent.language.as_deref(), backend))
 }
 
-/// Upstream wants ISO 639 where the client has BCP 47, and nothing where the client says several.
-fn transcription_language(tag: &str) -> Option<String> {
-    let language = tag.split(['-', '_']).next().unwrap_or(tag).to_ascii_lowercase();
-    (!language.is_empty() && language != "multi").then_some(language)
+fn turn_taking(detection: &TurnDetection, barge_in: bool) -> TurnTaking {
+    match TurnTaking::from(detection) {
+        TurnTaking::Detected { create_response, interrupt_response } => {
+            TurnTaking::Detected { create_response, interrupt_response: interrupt_response && barge_in }
+        }
+        TurnTaking::Manual => TurnTaking::Manual,
+    }
 }
 
 fn realtime_turn_detection(
     detection: &TurnDetection,
+    barge_in: bool,
     client_idle_ms: Option<f64>,
 ) -> Option<realtime::TurnDetection> {
     match detection {
@@ -343,7 +294,7 @@ fn realtime_turn_detection(
             },
             eagerness: None,
             create_response: Some(*create_response),
-            interrupt_response: Some(*interrupt_response),
+            interrupt_response: Some(*interrupt_response && barge_in),
             model_version: None,
         }),
         TurnDetection::SemanticVad { eagerness, create_response, interrupt_response } => {
@@ -351,7 +302,7 @@ fn realtime_turn_detection(
                 kind: Some("semantic_vad".to_owned()),
                 eagerness: Some(eagerness.name().to_owned()),
                 create_response: Some(*create_response),
-                interrupt_response: Some(*interrupt_response),
+                interrupt_response: Some(*interrupt_response && barge_in),
                 ..Default::default()
             })
         }
@@ -362,31 +313,32 @@ fn output_config(
     agent: &AgentSettings,
     backend: &Backend,
     format: Option<AudioFormat>,
+    locked: &mut Vec<String>,
 ) -> Result<Option<realtime::OutputConfig>, SettingsError> {
+    const PATH: &str = "agent.sessionAudioOutput";
     let asked = agent.session_audio_output.as_ref();
     let speed = asked.and_then(|output| output.speed.clone());
-    let in_range = |speed: &Number| speed.as_f64().is_some_and(|speed| (0.25..=1.5).contains(&speed));
-    if speed.as_ref().is_some_and(|speed| !in_range(speed)) {
-        return Err(invalid("agent.sessionAudioOutput.speed", "is not within 0.25 to 1.5"));
-    }
-    let voice = match asked.and_then(|output| output.voice.as_ref()) {
-        None => backend.voice.clone().map(Value::String),
-        Some(voice) if is_voice(voice) => Some(voice.clone()),
-        Some(_) => {
-            return Err(invalid(
-                "agent.sessionAudioOutput.voice",
-                "is neither a name nor an object with an id",
-            ));
+    speak::check_speed(speed.as_ref(), &format!("{PATH}.speed"))?;
+    let operator = || backend.voice.clone().map(Value::String);
+    let (voice, speaking_speed) = if backend.lock.voice {
+        if asked.is_some_and(|output| output.voice.is_some()) {
+            locked.push(format!("{PATH}.voice"));
         }
+        let says_something = |speak: &Speak| *speak != Speak::default();
+        if agent.speak.as_ref().is_some_and(|speak| speak.as_slice().iter().any(says_something)) {
+            locked.push("agent.speak".to_owned());
+        }
+        (operator(), None)
+    } else {
+        let voice = asked.map_or(Ok(None), |output| speak::session_voice(output, PATH))?;
+        let speaking = match &agent.speak {
+            None => speak::Speaking::default(),
+            Some(speak) => speak::preferred(speak, "agent.speak", backend)?,
+        };
+        let mapped = || speaking.voice.map(Value::String);
+        (voice.or_else(mapped).or_else(operator), speaking.speed)
     };
-    let output = realtime::OutputConfig { format: format.map(realtime_format), speed, voice };
+    let format = format.map(realtime_format);
+    let output = realtime::OutputConfig { format, speed: speed.or(speaking_speed), voice };
     Ok((output != realtime::OutputConfig::default()).then_some(output))
-}
-
-fn is_voice(voice: &Value) -> bool {
-    match voice {
-        Value::String(name) => !name.trim().is_empty(),
-        Value::Object(custom) => custom.len() == 1 && custom.get("id").is_some_and(Value::is_string),
-        _ => false,
-    }
 }

@@ -31,7 +31,7 @@ fn unknown_keys_come_first() {
             "[[backends]]\nname = \"a\"\ndeferred_respnse_timeout_ms = 1\n",
             "backends[0].deferred_respnse_timeout_ms",
         ),
-        ("[[backends]]\n[[backends]]\nlock = [\"voice\"]\n", "backends[1].lock"),
+        ("[[backends]]\n[[backends]]\nlocks = [\"voice\"]\n", "backends[1].locks"),
         ("[[backends]]\nturn_detection = { kind = \"manual\" }\n", "backends[0].turn_detection.kind"),
         ("[[backends]]\ntools = [{ nam = \"x\" }]\n", "backends[0].tools[0].nam"),
     ] {

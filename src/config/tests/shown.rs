@@ -59,9 +59,12 @@ allow_client_json_passthrough = false
 connect_timeout_ms = 10000
 dial_attempts = 2
 greeting_mode = "text"
+lock = []
+barge_in = true
 turn_detection = { type = "server_vad", threshold = 0.5, prefix_padding_ms = 300, silence_duration_ms = 200, create_response = true, interrupt_response = true }
 transcription = { model = "gpt-4o-transcribe" }
 # voice is not set
+voices = {}
 # instructions is not set
 tools = []
 "#
