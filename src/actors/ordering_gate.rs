@@ -208,10 +208,10 @@ impl OrderingGate {
                 Severity::Trouble => log::Level::Warn,
             };
             let lived = now.duration_since(self.opened).as_secs_f64();
-            let cause = reason.name();
+            let (cause, counts) = (reason.name(), self.gate.counts());
             log::log!(
                 level,
-                "{} session ended cause={cause} duration_s={lived:.3} ({reason:?})",
+                "{} session ended cause={cause} duration_s={lived:.3}{counts} ({reason:?})",
                 self.parts.trace
             );
         }

@@ -107,7 +107,10 @@ impl Gate {
             | ServerEvent::McpListCompleted(_)
             | ServerEvent::McpListFailed(_) => (),
 
-            ServerEvent::Unknown(_) => self.unknown_event("upstream sent an unknown event"),
+            ServerEvent::Unknown(_) => {
+                self.counts.unknown_events += 1;
+                self.unknown_event("upstream sent an unknown event");
+            }
         }
     }
 

@@ -15,12 +15,13 @@
 //! | `errors.rs` | R15 |
 //! | `closing.rs`, `ending.rs` | R16 |
 //! | `pressure.rs` | what a leg that does not read does to the other |
-//! | `events.rs` | the table of upstream's events |
+//! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 
 mod answers;
 mod audio_in;
 mod calls;
 mod closing;
+mod counts;
 mod effect;
 mod ending;
 mod errors;
@@ -47,6 +48,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use counts::Counts;
 pub use effect::{BASE_WEIGHT, ClientFrame, Effect, UpstreamFrame};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
@@ -148,6 +150,7 @@ pub struct Gate {
     paused_client: bool,
     paused_upstream: bool,
     sent_events: u64,
+    counts: Counts,
     effects: Vec<Effect>,
 }
 
@@ -181,6 +184,7 @@ impl Gate {
             paused_client: false,
             paused_upstream: false,
             sent_events: 0,
+            counts: Counts::default(),
             effects: Vec::new(),
             backend,
             limits,
@@ -249,6 +253,11 @@ impl Gate {
     /// Why the connection ended, once that is decided.
     pub fn close_reason(&self) -> Option<&CloseReason> {
         self.closing.reason()
+    }
+
+    /// What was passed over in silence so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// *T* of the rules: how long anything that upstream owes is waited for.

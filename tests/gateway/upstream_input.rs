@@ -41,6 +41,32 @@ async fn an_event_that_is_unknown() {
     journal.assert_no_error();
 }
 
+/// Nobody is told of these, so the connection's last line of log counts them.
+#[tokio::test]
+async fn what_nobody_is_told_of_is_counted() {
+    let mut row = Row::opened(Script::default()).await;
+    let peer = row.mock.peer(1).await;
+    peer.send(&json!({"type": "response.hologram.delta", "delta": "?"}));
+    peer.send(&json!({"type": "response.hologram.done"}));
+    peer.send(&frames::error("response_cancel_not_active", "nothing to cancel"));
+    peer.send(&frames::error("conversation_already_has_active_response", "one runs"));
+    row.client.assert_goes_on().await;
+    row.client.journal().assert_no_error();
+    row.client.close(1000, "").await;
+    let counts = " unknown_events=2 lost_cancels=1 lost_races=1 ";
+    row.gateway.expect_log(&["session ended cause=client_closed", counts], s(5)).await;
+    let unknown = [" WARN ", "unknown event type=\"response.hologram.delta\""];
+    row.gateway.expect_log(&unknown, s(1)).await;
+
+    let mut quiet = row.gateway.connect().await;
+    quiet.open_s().await;
+    quiet.close(1001, "").await;
+    row.gateway.expect_log(&["session ended cause=client_closed", "1001"], s(5)).await;
+    let log = row.gateway.log();
+    let last = log.lines().find(|line| line.contains("session ended") && line.contains("1001"));
+    assert!(last.is_some_and(|line| !line.contains("unknown_events=")), "{last:?}");
+}
+
 #[tokio::test]
 async fn known_events_with_fields_of_the_wrong_type() {
     let events = [
