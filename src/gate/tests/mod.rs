@@ -8,7 +8,11 @@ mod simulated;
 mod words;
 
 mod interleavings;
+
 mod properties;
+mod races;
+mod races_calls;
+mod races_errors;
 mod rules_calls;
 mod rules_endings;
 mod rules_errors;

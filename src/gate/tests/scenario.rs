@@ -26,8 +26,9 @@ pub(super) enum Action {
     Input(Box<Input>),
     /// A text frame of the client.
     Client(String),
-    /// A text frame of upstream. `$update`, `$item_event`, `$item_id` and `$create` stand for the ids of the
-    /// last `session.update`, of the last user item's event and item, and of the last `response.create`.
+    /// A text frame of upstream. `$update`, `$create`, `$cancel`, `$truncate` and `$append` stand for the ids
+    /// of the last event of that kind, `$item_event`, `$item_id` and `$output` for those of the last user
+    /// item's event and item, and of the last function output's event.
     Upstream(String),
     /// A timer is due, exactly now.
     Due,
@@ -317,8 +318,12 @@ impl Run {
             Effect::ToClient(frame) => self.unreported[Leg::Client as usize] += frame.weight(),
             Effect::ToUpstream(frame) => {
                 self.unreported[Leg::Upstream as usize] += frame.weight();
-                if let UpstreamFrame::Event(event) = frame {
-                    self.note_ids(event);
+                match frame {
+                    UpstreamFrame::Event(event) => self.note_ids(event),
+                    UpstreamFrame::Audio { event_id, .. } => {
+                        self.ids.insert("$append", event_id.to_string());
+                    }
+                    UpstreamFrame::Raw(_) | UpstreamFrame::Silence { .. } => (),
                 }
             }
             _ => (),
@@ -329,13 +334,17 @@ impl Run {
         let (name, id) = match event {
             ClientEvent::SessionUpdate(update) => ("$update", &update.event_id),
             ClientEvent::CreateResponse(create) => ("$create", &create.event_id),
+            ClientEvent::CancelResponse(cancel) => ("$cancel", &cancel.event_id),
+            ClientEvent::TruncateItem(truncate) => ("$truncate", &truncate.event_id),
             ClientEvent::CreateItem(create) => {
                 let item = create.item.as_ref().expect("an item is created");
-                if item.kind.as_deref() != Some("message") {
-                    return;
+                match item.kind.as_deref() {
+                    Some("message") => {
+                        self.ids.insert("$item_id", item.id.as_ref().expect("ours have ids").to_string());
+                        ("$item_event", &create.event_id)
+                    }
+                    _ => ("$output", &create.event_id),
                 }
-                self.ids.insert("$item_id", item.id.as_ref().expect("ours have ids").to_string());
-                ("$item_event", &create.event_id)
             }
             _ => return,
         };
@@ -394,6 +403,11 @@ impl Run {
             Effect::ToUpstream(UpstreamFrame::Event(event)) => Some(&**event),
             _ => None,
         })
+    }
+
+    /// The id of the user's last item.
+    pub(super) fn last_item_id(&self) -> String {
+        self.ids.get("$item_id").cloned().expect("an item went up")
     }
 
     /// When the next timer is due.
