@@ -40,7 +40,7 @@ impl Gate {
     pub(super) fn upstream_error(&mut self, error: ErrorBody, now: Instant) {
         let cause = error.event_id.as_ref();
         match error.code.as_deref() {
-Some("conversation_already_has_active_response") if Rule::LostRaceIsKept.is_on() => {
+            Some("conversation_already_has_active_response") if Rule::LostRaceIsKept.is_on() => {
                 self.counts.lost_races += 1;
                 return self.race_lost(cause, now);
             }
