@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Gate, Rule, Wish,
-    calls::{ModelCall, note_call},
+    calls::{ModelCall, OpenCall, note_call},
     turn::Owner,
 };
 use crate::{
@@ -25,6 +25,7 @@ impl Gate {
         let Some(response) = self.turn.get_mut(owner) else {
             return self.ignored(Rule::AnswersBeforeResponse);
         };
+        response.moments.call(now);
         let known = note_call(&mut response.calls, call);
         let ready = complete && known.arguments.is_some() && known.name.is_some() && known.call_id.is_some();
         let waits = matches!(owner, Owner::Announced(_)) && Rule::AnswersBeforeResponse.is_on();
@@ -67,8 +68,10 @@ impl Gate {
                 self.ignored(Rule::AnswersBeforeResponse);
                 continue;
             }
-            self.calls.hand_out(serial, ended, id.clone(), name.clone(), deadline);
             let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
+            let kept = if self.history { arguments.clone() } else { String::new() };
+            let open = OpenCall { id: id.clone(), name: name.clone(), arguments: kept, deadline };
+            self.calls.hand_out(serial, ended, open);
             functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
         }
         if functions.is_empty() && Rule::AnswersBeforeResponse.is_on() {
@@ -85,14 +88,26 @@ impl Gate {
 
     /// The client answered a call.
     pub(super) fn client_answer(&mut self, answer: &FunctionCallAnswer, now: Instant) {
-        let open = self.calls.answer(&answer.id, now, self.patience());
-        if !open && Rule::OneAnswerPerCall.is_on() {
+        let call = self.calls.answer(&answer.id, now, self.patience());
+        if call.is_none() && Rule::OneAnswerPerCall.is_on() {
             self.ignored(Rule::OneAnswerPerCall);
             let description = format!("no open function call has the id {}", answer.id);
             return self.tell_warning("UNKNOWN_FUNCTION_CALL", description);
         }
-        self.send_output(answer.id.clone(), to_upstream::answer_output(answer), now);
+        let output = to_upstream::answer_output(answer);
+        self.send_output(answer.id.clone(), output.clone(), now);
         self.tell(to_client::agent_thinking());
+        if let Some(call) = call {
+            self.tell_call_history(call, output);
+        }
+    }
+
+    /// The call with its answer enters the conversation.
+    fn tell_call_history(&mut self, call: OpenCall, response: String) {
+        if self.history {
+            let OpenCall { id, name, arguments, .. } = call;
+            self.tell(to_client::history_call(id, name, arguments, response));
+        }
     }
 
     fn send_output(&mut self, call_id: CallId, output: String, now: Instant) {
@@ -108,12 +123,16 @@ impl Gate {
             return;
         }
         self.ran_out(Rule::AnswersBeforeResponse);
-        for (id, _) in &overdue {
-            self.calls.answer(id, now, self.patience());
-            self.send_output(id.clone(), r#"{"error":"no answer in time"}"#.to_owned(), now);
+        let functions = overdue.iter().map(|(id, name)| CancelledCall { id: id.clone(), name: name.clone() });
+        let cancelled = FunctionCallCancelled { functions: functions.collect() };
+        self.tell(ServerMessage::FunctionCallCancelled(cancelled));
+        for (id, _) in overdue {
+            let output = r#"{"error":"no answer in time"}"#.to_owned();
+            self.send_output(id.clone(), output.clone(), now);
+            if let Some(call) = self.calls.answer(&id, now, self.patience()) {
+                self.tell_call_history(call, output);
+            }
         }
-        let functions = overdue.into_iter().map(|(id, name)| CancelledCall { id, name }).collect();
-        self.tell(ServerMessage::FunctionCallCancelled(FunctionCallCancelled { functions }));
     }
 
     /// Every call of a response is answered and the response has ended: that is one wish.
@@ -123,7 +142,7 @@ impl Gate {
                 self.ran_out(Rule::AnswersBeforeResponse);
             }
             let unconfirmed = calls.into_iter().filter(|call| !self.shown_outputs.contains(call)).collect();
-            self.wishes.push(Wish { unconfirmed, instructions: None });
+            self.wishes.push(Wish { unconfirmed, verbatim: None });
         }
     }
 }

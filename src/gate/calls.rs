@@ -69,10 +69,12 @@ pub(super) fn note_call(calls: &mut Vec<ModelCall>, call: ModelCall) -> &mut Mod
 
 /// A call that was handed out.
 #[derive(Debug)]
-struct OpenCall {
-    id: CallId,
-    name: String,
-    deadline: Instant,
+pub(super) struct OpenCall {
+    pub(super) id: CallId,
+    pub(super) name: String,
+    /// JSON text, where it is still needed.
+    pub(super) arguments: String,
+    pub(super) deadline: Instant,
 }
 
 /// The calls of one response that were handed out together, or, for an unannounced one, since its start.
@@ -98,16 +100,8 @@ impl FunctionCalls {
         self.handed.insert(id)
     }
 
-    /// The call goes to the client, which has until `deadline`.
-    pub(super) fn hand_out(
-        &mut self,
-        response: u32,
-        ended: bool,
-        id: CallId,
-        name: String,
-        deadline: Instant,
-    ) {
-        let call = OpenCall { id, name, deadline };
+    /// The call goes to the client, which has until its deadline.
+    pub(super) fn hand_out(&mut self, response: u32, ended: bool, call: OpenCall) {
         match self.groups.iter_mut().find(|group| group.response == response) {
             Some(group) => {
                 group.open.push(call);
@@ -123,20 +117,25 @@ impl FunctionCalls {
         }
     }
 
-    /// An answer came; false if nobody waits for it. With no end of the response in sight the answers
-    /// are enough after `patience`.
-    pub(super) fn answer(&mut self, id: &CallId, now: Instant, patience: Duration) -> bool {
+    /// An answer came: the call, or none if nobody waits for it. With no end of the response in sight the
+    /// answers are enough after `patience`.
+    pub(super) fn answer(&mut self, id: &CallId, now: Instant, patience: Duration) -> Option<OpenCall> {
         for group in &mut self.groups {
             if let Some(at) = group.open.iter().position(|call| call.id == *id) {
                 let call = group.open.remove(at);
-                group.answered.push(call.id);
+                group.answered.push(call.id.clone());
                 if group.open.is_empty() && !group.ended {
                     group.settled_by = Some(now + patience);
                 }
-                return true;
+                return Some(call);
             }
         }
-        false
+        None
+    }
+
+    /// Whether a call waits for its answer.
+    pub(super) fn open(&self) -> bool {
+        self.groups.iter().any(|group| !group.open.is_empty())
     }
 
     /// The unannounced response that made calls is over.

@@ -98,6 +98,11 @@ impl ClientFrame {
                 let texts = request.functions.iter().map(|call| call.name.len() + call.arguments.len());
                 texts.map(|text| text + BASE_WEIGHT).sum()
             }
+            Self::Message(ServerMessage::History(entry)) => {
+                let calls = entry.function_calls.iter().flatten();
+                let texts = calls.flat_map(|call| [&call.arguments, &call.response]).flatten();
+                texts.chain(&entry.content).map(String::len).sum()
+            }
             Self::Message(_) => 0,
         };
         BASE_WEIGHT + text

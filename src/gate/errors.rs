@@ -11,7 +11,12 @@ use crate::{
 impl Gate {
     pub(super) fn client_malformed(&mut self, error: &DecodeError) {
         match error {
-            DecodeError::Invalid { kind, path, reason } if kind == "Settings" => {
+            DecodeError::Invalid { kind, path, reason }
+                if matches!(
+                    kind.as_str(),
+                    "Settings" | "UpdatePrompt" | "UpdateThink" | "UpdateSpeak" | "UpdateListen"
+                ) =>
+            {
                 self.tell_error("INVALID_SETTINGS", format!("{path}: {reason}"));
             }
             other => self.tell_error("UNPARSABLE_CLIENT_MESSAGE", other.to_string()),
@@ -50,6 +55,9 @@ impl Gate {
             }
             _ => (),
         }
+        if self.opening.update_in_flight().is_none() && self.is_for_update(cause) {
+            return self.change_refused(&error, now);
+        }
         let notice = to_client::error(&error);
         let idle = error.code.as_deref() == Some("idle_timeout");
         if idle && self.turn.running() && Rule::ErrorsByCode.is_on() {
@@ -74,7 +82,7 @@ impl Gate {
             return self.end_unannounced(now);
         }
         let only = Rule::ItemBeforeResponse.is_on() && cause.is_none();
-        let nothing_else = self.opening.update_in_flight().is_none() && !self.turn.running();
+        let nothing_else = self.update_in_flight().is_none() && !self.turn.running();
         if only && nothing_else && self.items.doubt_only() {
             return;
         }
@@ -89,16 +97,21 @@ impl Gate {
     /// Whether an error means our `session.update`: by its id, or, without one, because nothing else
     /// is unanswered.
     fn is_for_update(&self, cause: Option<&EventId>) -> bool {
-        let Some(update) = self.opening.update_in_flight() else { return false };
+        let Some(update) = self.update_in_flight() else { return false };
         match cause {
             Some(cause) => cause == update,
             None => !self.items.waiting() && !self.turn.running(),
         }
     }
 
+    /// Our `session.update` that upstream has not answered.
+    fn update_in_flight(&self) -> Option<&EventId> {
+        self.opening.update_in_flight().or_else(|| self.updates.in_flight())
+    }
+
     /// The same for our `response.create`.
     fn is_for_request(&mut self, cause: Option<&EventId>) -> bool {
-        let others = self.opening.update_in_flight().is_some() || self.items.waiting();
+        let others = self.update_in_flight().is_some() || self.items.waiting();
         let Some(running) = self.turn.requested() else { return false };
         match (cause, &running.event_id) {
             (Some(cause), Some(ours)) => cause == ours,

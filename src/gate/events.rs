@@ -31,6 +31,7 @@ impl Gate {
             ServerEvent::OutputItemDone(done) => self.output_item(*done, true, now),
             ServerEvent::OutputAudioDelta(delta) => {
                 let owner = self.live(delta.response_id.as_ref(), delta.item_id.as_ref(), now);
+                self.updates.fix_voice();
                 self.response_audio(owner, delta.item_id, delta.delta, now);
             }
             ServerEvent::OutputTextDelta(delta) | ServerEvent::OutputTranscriptDelta(delta) => {
@@ -86,7 +87,7 @@ impl Gate {
                 self.transcription_failed(&event);
             }
             ServerEvent::TranscriptionCompleted(event) | ServerEvent::TranscriptionFailed(event) => {
-                self.transcription_completed(&event);
+                self.transcription_completed(&event, now);
             }
 
             // Silent: acknowledgements that nobody waits for, and what only other transports send.

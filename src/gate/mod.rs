@@ -7,9 +7,11 @@
 //! | File | Rules |
 //! |---|---|
 //! | `opening.rs` | R1 to R4: upstream's session from the dial to the greeting |
+//! | `updates.rs` | R3: what the client changes in the session |
 //! | `items.rs`, `wishes.rs` | R5 to R7: typed turns, and when a response is asked for |
 //! | `calls.rs`, `answers.rs` | R8, R9: function calls |
-//! | `turn.rs`, `output.rs` | R10, R11: what a response gives the client |
+//! | `turn.rs`, `output.rs`, `latency.rs` | R10, R11: what a response gives the client |
+//! | `agent_message.rs` | what the client has the agent say |
 //! | `speech.rs`, `playback.rs` | R12, R13: the user's speech, and barge-in |
 //! | `manual.rs`, `audio_in.rs` | R14: the user's audio, and committing it |
 //! | `errors.rs` | R15 |
@@ -17,6 +19,7 @@
 //! | `pressure.rs` | what a leg that does not read does to the other |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 
+mod agent_message;
 mod answers;
 mod audio_in;
 mod calls;
@@ -28,6 +31,7 @@ mod errors;
 mod events;
 mod input;
 mod items;
+mod latency;
 mod manual;
 mod opening;
 mod outbox;
@@ -38,6 +42,7 @@ mod rule;
 mod speech;
 mod timers;
 mod turn;
+mod updates;
 mod wishes;
 
 #[cfg(test)]
@@ -58,12 +63,16 @@ pub use rule::Rule;
 use crate::{
     config::{Backend, Dialect},
     protocol::{
-        agent::{ClientMessage, Notice, ServerMessage},
+        agent::{ClientMessage, Empty, Notice, Role, ServerMessage},
         ids::{CallId, EventId, ItemId},
         realtime::ClientEvent,
         shorten,
     },
-    translate::settings::{AudioPlan, TurnTaking},
+    translate::{
+        settings::{AudioPlan, TurnTaking},
+        to_client,
+        updates::{update_listen, update_prompt, update_speak, update_think},
+    },
 };
 use calls::FunctionCalls;
 use closing::Closing;
@@ -75,6 +84,7 @@ use playback::Playback;
 use speech::Speech;
 use timers::{Timer, Timers};
 use turn::{Turn, Wish};
+use updates::Updates;
 use wishes::fits_client;
 
 /// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
@@ -126,6 +136,9 @@ pub struct Gate {
     component: bool,
     plan: AudioPlan,
     turns: TurnTaking,
+    /// Whether the client gets `History` messages.
+    history: bool,
+    updates: Updates,
     opening: Opening,
     items: Items,
     wishes: Vec<Wish>,
@@ -162,6 +175,8 @@ impl Gate {
             component: backend.dialect == Dialect::Component,
             plan: AudioPlan::default(),
             turns: TurnTaking::from(&backend.turn_detection),
+            history: false,
+            updates: Updates::default(),
             opening: Opening::default(),
             items: Items::default(),
             wishes: Vec::new(),
@@ -238,6 +253,7 @@ impl Gate {
         let running = self.turn.running();
         let others = [
             self.items.deadline().filter(|_| !self.paused_upstream),
+            self.updates.deadline().filter(|_| !self.paused_upstream),
             self.calls.deadline().filter(|_| self.opening.session_open()),
             self.turn.deadline(self.patience()).filter(|_| !self.paused_upstream),
             self.manual.deadline().filter(|_| !running),
@@ -281,6 +297,7 @@ impl Gate {
         // What upstream says while it is not read cannot be missed.
         if !self.paused_upstream || !Rule::OneActiveResponse.is_on() {
             self.expire_items(now);
+            self.expire_updates(now);
             self.expire_responses(now);
         }
         self.expire_manual(now);
@@ -290,6 +307,7 @@ impl Gate {
     fn settle(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Closing | Phase::Closed) || !Rule::CloseOnce.is_on() {
             self.settle_calls(now);
+            self.next_update(now);
             self.respond(now);
             self.wishes_noted = self.wishes.len();
         }
@@ -329,17 +347,17 @@ impl Gate {
             ClientMessage::Settings(settings) => self.settings(&settings, now),
             ClientMessage::KeepAlive(_) => (),
             ClientMessage::InjectUserMessage(_)
+            | ClientMessage::InjectAgentMessage(_)
             | ClientMessage::ForceEndTurn(_)
-            | ClientMessage::FunctionCallResponse(_) => self.when_open(message, now),
+            | ClientMessage::FunctionCallResponse(_)
+            | ClientMessage::UpdatePrompt(_)
+            | ClientMessage::UpdateThink(_)
+            | ClientMessage::UpdateSpeak(_)
+            | ClientMessage::UpdateListen(_) => self.when_open(message, now),
             ClientMessage::Unknown(unknown) if self.backend.allow_client_json_passthrough => {
                 self.when_open(ClientMessage::Unknown(unknown), now);
             }
-            ClientMessage::UpdateListen(_)
-            | ClientMessage::UpdateThink(_)
-            | ClientMessage::UpdateThinkLive(_)
-            | ClientMessage::UpdateSpeak(_)
-            | ClientMessage::UpdatePrompt(_)
-            | ClientMessage::InjectAgentMessage(_)
+            ClientMessage::UpdateThinkLive(_)
             | ClientMessage::CustomToThinkProvider(_)
             | ClientMessage::Unknown(_) => {
                 let kind = shorten(message.kind().to_owned());
@@ -355,6 +373,23 @@ impl Gate {
             ClientMessage::InjectUserMessage(message) => self.inject(message.content, now),
             ClientMessage::ForceEndTurn(_) => self.force_end_turn(now),
             ClientMessage::FunctionCallResponse(answer) => self.client_answer(&answer, now),
+            ClientMessage::InjectAgentMessage(message) => self.inject_agent_message(message, now),
+            ClientMessage::UpdatePrompt(message) => {
+                let change = update_prompt(&message, &self.backend);
+                self.update(Ok(change), ServerMessage::PromptUpdated(Empty {}), now);
+            }
+            ClientMessage::UpdateThink(message) => {
+                let change = update_think(&message, &self.backend);
+                self.update(change, ServerMessage::ThinkUpdated(Empty {}), now);
+            }
+            ClientMessage::UpdateSpeak(message) => {
+                let change = update_speak(&message, &self.backend);
+                self.update(change, ServerMessage::SpeakUpdated(Empty {}), now);
+            }
+            ClientMessage::UpdateListen(message) => {
+                let change = update_listen(&message, &self.backend);
+                self.update(change, ServerMessage::ListenUpdated(Empty {}), now);
+            }
             ClientMessage::Unknown(unknown) => self.push_upstream(UpstreamFrame::Raw(unknown.json)),
             other => debug_assert!(false, "{} does not wait for the session", other.kind()),
         }
@@ -385,6 +420,15 @@ impl Gate {
         }
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);
+    }
+
+    /// A line of the conversation, and the same for the history where the client wants one.
+    fn tell_line(&mut self, role: Role, content: String) {
+        let entry = self.history.then(|| to_client::history_text(role, content.clone()));
+        self.tell(to_client::conversation_text(role, content));
+        if let Some(entry) = entry {
+            self.tell(entry);
+        }
     }
 
     fn tell_error(&mut self, code: &str, description: String) {

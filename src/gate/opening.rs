@@ -18,7 +18,7 @@ use crate::{
     },
     translate::{
         settings::{SettingsError, Translated, translate},
-        to_client, to_upstream,
+        to_upstream,
     },
 };
 
@@ -77,10 +77,14 @@ impl Opening {
         }
     }
 
+    /// Whether a first Settings waits for upstream, or to go there.
+    pub(super) fn settings_under_way(&self) -> bool {
+        matches!(self.first, FirstSettings::Waiting(_) | FirstSettings::InFlight { .. })
+    }
+
     /// Whether input waits for an update that is under way.
     pub(super) fn holds_input(&self) -> bool {
-        let under_way = matches!(self.first, FirstSettings::Waiting(_) | FirstSettings::InFlight { .. });
-        under_way && !(self.messages.is_empty() && self.audio.is_empty())
+        self.settings_under_way() && !(self.messages.is_empty() && self.audio.is_empty())
     }
 
     /// The client has gone; the connection ends once what it said has gone up.
@@ -121,10 +125,13 @@ impl Gate {
     }
 
     pub(super) fn settings(&mut self, settings: &Settings, now: Instant) {
-        let translated = match translate(settings, &self.backend) {
+        let mut translated = match translate(settings, &self.backend) {
             Ok(translated) => translated,
             Err(error) => return self.refuse_settings(&error),
         };
+        for warning in std::mem::take(&mut translated.warnings) {
+            self.tell(ServerMessage::Warning(warning));
+        }
         match self.opening.first {
             FirstSettings::Waiting(_) | FirstSettings::InFlight { .. } if Rule::OneSessionUpdate.is_on() => {
                 self.opening.held_bytes += settings_weight(&translated);
@@ -142,18 +149,19 @@ impl Gate {
                     Dialect::Deepgram => false,
                     Dialect::Component => true,
                 };
+                self.history = translated.history.unwrap_or(!self.component);
                 self.opening.first = FirstSettings::Waiting(Box::new(translated));
                 self.configure(now);
             }
         }
     }
 
-    fn refuse_settings(&mut self, error: &SettingsError) {
+    pub(super) fn refuse_settings(&mut self, error: &SettingsError) {
         self.tell_error(error.code, error.to_string());
     }
 
     /// Sends the update of a first Settings as soon as it may go.
-    fn configure(&mut self, now: Instant) {
+    pub(super) fn configure(&mut self, now: Instant) {
         let no_socket = !self.opening.socket_open && Rule::SettingsFirst.is_on();
         if no_socket || !self.opening.settings_wait() {
             if self.opening.settings_wait() {
@@ -162,7 +170,8 @@ impl Gate {
             return;
         }
         let paused = self.timers.is_set(Timer::KeptSettings) && Rule::OneSessionUpdate.is_on();
-        if paused || self.turn.running() && Rule::OneSessionUpdate.is_on() {
+        let busy = self.turn.running() || self.updates.in_flight().is_some();
+        if paused || busy && Rule::OneSessionUpdate.is_on() {
             return self.held(Rule::OneSessionUpdate);
         }
         let event_id = self.next_event_id();
@@ -197,6 +206,7 @@ impl Gate {
             FirstSettings::InFlight { translated, .. } => {
                 self.opening.first = FirstSettings::Applied;
                 self.timers.stop(Timer::SessionUpdated);
+                self.updates.begin(&translated);
                 self.plan = translated.audio;
                 self.turns = translated.turns;
                 self.effects.push(Effect::UseAudio(self.plan));
@@ -212,15 +222,16 @@ impl Gate {
             first => {
                 let alone = matches!(first, FirstSettings::Missing) && !self.opening.session_open;
                 self.opening.first = first;
-                if !alone && Rule::InputWaitsForSession.is_on() {
-                    self.ignored(Rule::InputWaitsForSession);
-                } else {
+                if alone || !Rule::InputWaitsForSession.is_on() {
                     // Upstream configured itself: good enough for typed turns and audio, but an answer to
                     // nothing.
                     self.open_session(now);
+                } else if !self.update_applied(now) {
+                    self.ignored(Rule::InputWaitsForSession);
                 }
             }
         }
+        self.updates.note_voice(&session);
         self.note_effective_turns(&session);
     }
 
@@ -257,12 +268,11 @@ impl Gate {
     }
 
     fn greet(&mut self, greeting: String) {
-        self.tell(to_client::conversation_text(Role::Assistant, greeting.clone()));
+        self.tell_line(Role::Assistant, greeting.clone());
         match self.backend.greeting_mode {
             GreetingMode::Text => self.tell_end_signals(),
             GreetingMode::Speak => {
-                let instructions = Some(to_upstream::greeting_instructions(&greeting));
-                self.wishes.push(Wish { unconfirmed: Vec::new(), instructions });
+                self.wishes.push(Wish::verbatim(greeting, true));
                 // The text above has been given; its signals come with the speech, or for want of it.
                 self.end_signals_owed = true;
             }
@@ -306,7 +316,8 @@ impl Gate {
             ClientMessage::InjectUserMessage(message) => message.content.len(),
             ClientMessage::Unknown(unknown) => unknown.json.len(),
             ClientMessage::FunctionCallResponse(answer) => to_upstream::answer_output(answer).len(),
-            _ => 0,
+            ClientMessage::ForceEndTurn(_) => 0,
+            other => other.encode().len(),
         } + size_of::<ClientMessage>();
         self.opening.messages.push_back(message);
         self.held(Rule::InputWaitsForSession);

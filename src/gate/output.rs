@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     protocol::{
-        agent::{Empty, Role, ServerMessage, StartedSpeaking},
+        agent::{Empty, Role, ServerMessage},
         ids::{ItemId, ResponseId},
         realtime::{Item, Response as ResponseObject},
     },
@@ -28,6 +28,9 @@ impl Gate {
         let nothing = audio.is_empty() && Rule::SignalsAroundOutput.is_on();
         if nothing || Rule::NoStaleAudio.is_on() && self.drop_stale(owner) {
             return;
+        }
+        if let Some(response) = self.turn.get_mut(owner) {
+            response.moments.audio(now);
         }
         self.start_speaking(owner, now);
         let Some(response) = self.turn.get_mut(owner) else { return };
@@ -58,7 +61,7 @@ impl Gate {
             && !(response.interrupted && Rule::NoStaleAudio.is_on())
         {
             response.draft(item, delta, false);
-            response.first_text.get_or_insert(now);
+            response.moments.text(now);
         }
     }
 
@@ -73,7 +76,7 @@ impl Gate {
     ) {
         let stale = Rule::NoStaleAudio.is_on() && self.drop_stale(owner);
         let Some(response) = self.turn.get_mut(owner) else { return };
-        response.first_text.get_or_insert(now);
+        response.moments.text(now);
         if matches!(owner, Owner::Announced(_)) && Rule::TextOnce.is_on() {
             if let Some(text) = text.filter(|_| !stale) {
                 response.draft(item, &text, true);
@@ -140,6 +143,10 @@ impl Gate {
         }
         let Some(response) = self.turn.get_mut(owner) else { return false };
         if response.mute && Rule::GreetingOnce.is_on() {
+            // It says what it was asked to say, of which the client gets our wording.
+            if response.script.is_some() {
+                self.start_speaking(owner, now);
+            }
             self.ignored(Rule::GreetingOnce);
             return false;
         }
@@ -152,7 +159,7 @@ impl Gate {
     }
 
     fn tell_assistant(&mut self, text: String) {
-        self.tell(to_client::conversation_text(Role::Assistant, text));
+        self.tell_line(Role::Assistant, text);
     }
 
     /// `AgentStartedSpeaking`, once per response, before its first output.
@@ -169,9 +176,13 @@ impl Gate {
             return;
         }
         response.announced_to_client = true;
-        let first_text = response.first_text;
-        let latencies = self.speech.latencies(first_text, now);
-        self.tell(ServerMessage::AgentStartedSpeaking(StartedSpeaking { ..latencies }));
+        let latencies = response.moments.start(self.speech.turn_ended(), now);
+        let script = response.script.take();
+        response.gave_output |= script.is_some();
+        self.tell(ServerMessage::AgentStartedSpeaking(latencies));
+        if let Some(script) = script {
+            self.tell_assistant(script);
+        }
     }
 
     /// `AgentDone`, in the component's dialect, and `AgentAudioDone`.
@@ -183,14 +194,29 @@ impl Gate {
         self.end_signals_owed = false;
     }
 
-    /// The end signals of a response that gave output, if it still owes them.
-    pub(super) fn end_speaking(&mut self, owner: Owner) {
-        let Some(response) = self.turn.get_mut(owner) else { return };
+    /// The end signals of a response that gave output, if it still owes them; whether it did.
+    pub(super) fn signal_end(&mut self, owner: Owner) -> bool {
+        let Some(response) = self.turn.get_mut(owner) else { return false };
         let told = response.end_signals && Rule::SignalsAroundOutput.is_on();
         let spoke = response.gave_output || !Rule::SignalsAroundOutput.is_on();
-        if spoke && !told {
+        let due = spoke && !told;
+        if due {
             response.end_signals = true;
             self.tell_end_signals();
+        }
+        due
+    }
+
+    /// The same at an end that is no interruption: how long everything took is told as well. The component
+    /// has no use for that.
+    pub(super) fn end_speaking(&mut self, owner: Owner) {
+        if !self.signal_end(owner) || self.component && Rule::SignalsAroundOutput.is_on() {
+            return;
+        }
+        let heard = self.speech.take_heard();
+        let report = self.turn.get_mut(owner).and_then(|response| response.moments.report(heard));
+        if let Some(report) = report {
+            self.tell(ServerMessage::LatencyReport(report));
         }
     }
 

@@ -64,6 +64,11 @@ impl Playback {
         }
     }
 
+    /// Whether anything may be unplayed at `now`.
+    pub(super) fn plays(&self, format: AudioFormat, now: Instant) -> bool {
+        self.segments.iter().any(|segment| segment.end(format) > now)
+    }
+
     /// What plays at `now`, if anything may be unplayed; nothing plays afterwards.
     pub(super) fn cut(&mut self, format: AudioFormat, now: Instant) -> Option<Cut> {
         let mut unplayed = std::mem::take(&mut self.segments);

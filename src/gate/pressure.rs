@@ -19,6 +19,7 @@ impl Gate {
             self.paused_upstream = false;
             self.timers.stop(Timer::SlowClient);
             self.items.wait_anew(now + self.patience());
+            self.updates.wait_anew(now + self.patience());
             self.turn.wait_anew(now);
             self.effects.push(Effect::Resume(Leg::Upstream));
         }
@@ -26,7 +27,7 @@ impl Gate {
         let full = self.to_upstream.bytes() > budget;
         // Upstream is paused by then, so these are answers to the client's own messages.
         let unread = self.to_client.queued_messages() > budget;
-        let owed = unread || self.items.bytes() > budget;
+        let owed = unread || self.items.bytes() + self.updates.bytes() + self.wished_bytes() > budget;
         if !self.paused_client && (held || full || owed) {
             self.paused_client = true;
             // Who is not read cannot show that he is there.

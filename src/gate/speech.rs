@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    Gate, Rule, Timer, TurnTaking,
+    Gate, Rule, Timer, TurnTaking, Wish,
     turn::{Owner, Response},
 };
 use crate::{
     protocol::{
-        agent::{Empty, Role, ServerMessage, StartedSpeaking},
+        agent::{Empty, Role, ServerMessage},
         ids::ItemId,
         realtime::{CancelResponse, ClientEvent, SpeechEvent, TranscriptionEvent, TruncateItem},
     },
@@ -30,6 +30,10 @@ const TRANSCRIPT_LIMIT: usize = 64 * 1024;
 pub(super) struct Speech {
     speaking: bool,
     turn_ended: Option<Instant>,
+    /// When the last utterance ended, until its transcript is there.
+    unheard: Option<Instant>,
+    /// How long the transcript of this turn's speech took.
+    heard: Option<Duration>,
     /// What was heard so far of each utterance, the oldest first.
     transcripts: VecDeque<(ItemId, String)>,
 }
@@ -42,6 +46,16 @@ impl Speech {
     /// The user's part of the turn is over, however it was given; latencies count from here.
     pub(super) fn user_turn_ended(&mut self, now: Instant) {
         self.turn_ended = Some(now);
+    }
+
+    /// When it was over, if the user has said anything.
+    pub(super) fn turn_ended(&self) -> Option<Instant> {
+        self.turn_ended
+    }
+
+    /// How long the transcript took, once.
+    pub(super) fn take_heard(&mut self) -> Option<Duration> {
+        self.heard.take()
     }
 
     /// The transcript of an utterance so far. One that upstream never completes makes room at last.
@@ -63,17 +77,6 @@ impl Speech {
         let at = self.transcripts.iter().position(|(known, _)| same(known))?;
         self.transcripts.remove(at).map(|(_, text)| text)
     }
-
-    /// What passed from the end of the user's turn, seconds.
-    pub(super) fn latencies(&self, first_text: Option<Instant>, now: Instant) -> StartedSpeaking {
-        let from = self.turn_ended.unwrap_or(now);
-        let text = first_text.unwrap_or(now).clamp(from, now);
-        StartedSpeaking {
-            total_latency: (now - from).as_secs_f64(),
-            ttt_latency: (text - from).as_secs_f64(),
-            tts_latency: (now - text).as_secs_f64(),
-        }
-    }
 }
 
 impl Gate {
@@ -81,13 +84,21 @@ impl Gate {
         self.speech.speaking = true;
         self.timers.set(Timer::SpeechEnd, now + LONGEST_SPEECH);
         self.timers.stop(Timer::SpeechAnswer);
-        self.interrupt(now);
+        if self.backend.barge_in || !Rule::NoStaleAudio.is_on() {
+            let upstream_interrupts =
+                matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
+            self.interrupt(upstream_interrupts, now);
+        } else if self.agent_is_heard(now) {
+            // The client would take it for the sign to stop playing.
+            return self.ignored(Rule::NoStaleAudio);
+        }
         self.tell(ServerMessage::UserStartedSpeaking(Empty {}));
     }
 
     pub(super) fn speech_stopped(&mut self, event: &SpeechEvent, now: Instant) {
         self.speech.speaking = false;
         self.speech.user_turn_ended(now);
+        self.speech.unheard = Some(now);
         self.timers.stop(Timer::SpeechEnd);
         let answers_itself = matches!(self.turns, TurnTaking::Detected { create_response: true, .. });
         if self.component || !Rule::UserSpeech.is_on() {
@@ -98,6 +109,10 @@ impl Gate {
         }
         if answers_itself {
             self.timers.set(Timer::SpeechAnswer, now + OWN_ANSWER);
+            // It can begin no answer while it gives another one, and may or may not come back to it.
+            if self.turn.goes_on() {
+                self.wishes.push(Wish::plain());
+            }
         }
     }
 
@@ -127,15 +142,23 @@ impl Gate {
     }
 
     /// All of the user's transcript.
-    pub(super) fn transcription_completed(&mut self, event: &TranscriptionEvent) {
+    pub(super) fn transcription_completed(&mut self, event: &TranscriptionEvent, now: Instant) {
+        if let Some(ended) = self.speech.unheard.take() {
+            self.speech.heard = Some(now.saturating_duration_since(ended));
+        }
         let pieces = event.item_id.as_ref().and_then(|item| self.speech.take_transcript(item));
         let text = event.transcript.clone().or(pieces).unwrap_or_default();
+        let empty = text.trim().is_empty();
         if self.component {
+            let said = self.history.then(|| text.clone()).filter(|_| !empty);
             self.tell(to_client::transcript(text, true, event));
-        } else if text.trim().is_empty() && Rule::UserSpeech.is_on() {
+            if let Some(said) = said {
+                self.tell(to_client::history_text(Role::User, said));
+            }
+        } else if empty && Rule::UserSpeech.is_on() {
             self.ignored(Rule::UserSpeech);
         } else {
-            self.tell(to_client::conversation_text(Role::User, text));
+            self.tell_line(Role::User, text);
         }
     }
 
@@ -147,9 +170,17 @@ impl Gate {
         self.ignored(Rule::UserSpeech);
     }
 
-    /// The user began to speak (R13): the answers that may still be heard are cut off, and the one that
+    /// Whether the client may be playing something of the agent, or is about to.
+    pub(super) fn agent_is_heard(&mut self, now: Instant) -> bool {
+        let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));
+        self.playback.plays(self.plan.upstream_output, now)
+            || self.to_client.audio_on_its_way().is_some()
+            || running.and_then(|owner| self.turn.get_mut(owner)).is_some_and(|response| response.gave_output)
+    }
+
+    /// Somebody else has the word (R13): the answers that may still be heard are cut off, and the one that
     /// runs is over.
-    fn interrupt(&mut self, now: Instant) {
+    pub(super) fn interrupt(&mut self, upstream_interrupts: bool, now: Instant) {
         let on_its_way = self.to_client.audio_on_its_way().cloned();
         let cut = self.playback.cut(self.plan.upstream_output, now);
         let mut stale = self.to_client.drop_audio();
@@ -163,9 +194,8 @@ impl Gate {
         };
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
-            let interrupts = matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
             let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
-            if open && (!interrupts || !Rule::NoStaleAudio.is_on()) {
+            if open && (!upstream_interrupts || !Rule::NoStaleAudio.is_on()) {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
@@ -173,7 +203,7 @@ impl Gate {
             // A request that upstream has not begun to answer is over only if we cancel it.
             let begun = self.turn.get_mut(owner).is_some_and(|response| response.gave_output)
                 || !Rule::NoStaleAudio.is_on();
-            if begun || !interrupts || matches!(owner, Owner::Announced(_)) {
+            if begun || !upstream_interrupts || matches!(owner, Owner::Announced(_)) {
                 self.cut_off(owner, now);
             }
         }
@@ -201,12 +231,15 @@ impl Gate {
             return;
         }
         self.give_drafts(owner, now);
-        self.end_speaking(owner);
+        self.signal_end(owner);
         if self.end_signals_owed {
             self.tell_end_signals();
         }
-        if let Some(response) = self.turn.get_mut(owner) {
-            response.interrupted = true;
+        let Some(response) = self.turn.get_mut(owner) else { return };
+        response.interrupted = true;
+        if response.script.take().is_some() {
+            let description = "the message was cut off before it began".to_owned();
+            self.tell_warning("INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", description);
         }
     }
 }

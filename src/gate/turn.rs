@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Rule, calls::ModelCall};
+use super::{Rule, calls::ModelCall, latency::Moments};
 use crate::protocol::ids::{CallId, EventId, ItemId, ResponseId};
 
 /// A reason to ask for a response.
@@ -14,19 +14,32 @@ use crate::protocol::ids::{CallId, EventId, ItemId, ResponseId};
 pub(super) struct Wish {
     /// Call outputs that the answer must know of and that upstream has not shown yet.
     pub(super) unconfirmed: Vec<CallId>,
-    /// Instructions for this one response; such a wish is never merged with others.
-    pub(super) instructions: Option<String>,
+    /// What the agent is to say and nothing else; such a wish is never merged with others.
+    pub(super) verbatim: Option<Verbatim>,
+}
+
+/// A text that the agent is to say word for word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verbatim {
+    pub(super) text: String,
+    /// The client has the text already; otherwise it gets it when the speech begins.
+    pub(super) shown: bool,
 }
 
 impl Wish {
     /// For items that upstream has confirmed, or audio that we committed.
     pub(super) fn plain() -> Self {
-        Self { unconfirmed: Vec::new(), instructions: None }
+        Self { unconfirmed: Vec::new(), verbatim: None }
+    }
+
+    /// For a text to be spoken.
+    pub(super) fn verbatim(text: String, shown: bool) -> Self {
+        Self { unconfirmed: Vec::new(), verbatim: Some(Verbatim { text, shown }) }
     }
 
     /// Whether there is nothing to tell it from another.
     pub(super) fn is_plain(&self) -> bool {
-        self.unconfirmed.is_empty() && self.instructions.is_none()
+        self.unconfirmed.is_empty() && self.verbatim.is_none()
     }
 }
 
@@ -50,8 +63,10 @@ pub(super) struct Response {
     pub(super) given_up: bool,
     /// R13 cut it off.
     pub(super) interrupted: bool,
-    /// The client does not get its text (a spoken greeting's, which it has already).
+    /// The client does not get the text that it writes: it is to say one of ours.
     pub(super) mute: bool,
+    /// That text, until the client has it.
+    pub(super) script: Option<String>,
     /// The client was told of its start.
     pub(super) announced_to_client: bool,
     /// The client got text or audio of it.
@@ -64,8 +79,8 @@ pub(super) struct Response {
     pub(super) error_told: bool,
     /// Its text has ended, and only its audio is waited for (an unannounced one's).
     pub(super) text_ended: bool,
-    /// When its first text came.
-    pub(super) first_text: Option<Instant>,
+    /// When its parts came.
+    pub(super) moments: Moments,
     /// Text that is known and not given yet, by item.
     pub(super) drafts: Vec<Draft>,
     /// Calls that are known and not handed out yet.
@@ -102,13 +117,14 @@ impl Response {
             given_up: false,
             interrupted: false,
             mute: false,
+            script: None,
             announced_to_client: false,
             gave_output: false,
             gave_audio: false,
             end_signals: false,
             error_told: false,
             text_ended: false,
-            first_text: None,
+            moments: Moments::default(),
             drafts: Vec::new(),
             calls: Vec::new(),
             handed_out: false,
@@ -126,6 +142,11 @@ impl Response {
             Some(draft) => draft.text.push_str(text),
             None => self.drafts.push(Draft { item: item.cloned(), text: text.to_owned() }),
         }
+    }
+
+    /// It is upstream's own after all, and no speech of a text of ours.
+    fn speaks_freely(&mut self) {
+        (self.mute, self.script) = (false, None);
     }
 
     /// Takes the draft of `item` out, if there is one.
@@ -176,14 +197,22 @@ impl Turn {
     }
 
     /// We asked for a response.
-    pub(super) fn request(&mut self, event_id: EventId, wishes: Vec<Wish>, mute: bool, now: Instant) {
-        let response = Response { mute, ..self.fresh(now) };
+    pub(super) fn request(&mut self, event_id: EventId, wishes: Vec<Wish>, now: Instant) {
+        let verbatim = wishes.iter().find_map(|wish| wish.verbatim.as_ref());
+        let mute = verbatim.is_some();
+        let script = verbatim.filter(|verbatim| !verbatim.shown).map(|verbatim| verbatim.text.clone());
+        let response = Response { mute, script, ..self.fresh(now) };
         self.unannounced = Some(Running { event_id: Some(event_id), wishes, response });
     }
 
     /// Whether a response runs (R6).
     pub(super) fn running(&self) -> bool {
         self.unannounced.is_some() || self.announced.iter().any(|response| !response.ended)
+    }
+
+    /// Whether upstream goes on with a response that nothing has cut off.
+    pub(super) fn goes_on(&self) -> bool {
+        self.announced.iter().any(|response| !response.ended && !response.interrupted)
     }
 
     /// The serial of the response that runs, the latest if upstream runs several.
@@ -308,7 +337,7 @@ impl Turn {
             && running.event_id.as_ref().is_some_and(matches)
         {
             running.event_id = None;
-            running.response.mute = false;
+            running.response.speaks_freely();
             let wishes = std::mem::take(&mut running.wishes);
             // An announced one is what runs, perhaps one that was given up; then nothing unannounced does.
             if let Some(alive) = self.announced.iter_mut().rev().find(|response| response.given_up) {
@@ -326,7 +355,7 @@ impl Turn {
             .rev()
             .find(|response| response.asked.as_ref().is_some_and(|(ours, _)| matches(ours)));
         let Some(response) = asked else { return Vec::new() };
-        response.mute = false;
+        response.speaks_freely();
         response.asked.take().map(|(_, wishes)| wishes).unwrap_or_default()
     }
 

@@ -24,8 +24,12 @@ impl Gate {
         let event_id = self.next_event_id();
         let item_id = self.next_item_id();
         self.items.sent(item_id.clone(), event_id.clone(), &text, now, self.patience());
+        let history = self.history.then(|| to_client::history_text(Role::User, text.clone()));
         self.push_event(to_upstream::user_message(event_id, item_id, text));
         self.tell(echo);
+        if let Some(history) = history {
+            self.tell(history);
+        }
         if self.component {
             self.tell(to_client::agent_thinking());
         }
@@ -72,20 +76,24 @@ impl Gate {
             return;
         }
         self.finish_loose(now);
-        // A wish with instructions of its own goes alone; the others are one.
-        let special = |wish: &Wish| wish.instructions.is_some() && Rule::GreetingOnce.is_on();
-        let alone = self.wishes.iter().position(|wish| special(wish) || !Rule::OneActiveResponse.is_on());
-        let (wishes, instructions) = match alone {
-            Some(at) => {
-                let wish = self.wishes.remove(at);
-                let instructions = wish.instructions.clone();
-                (vec![wish], instructions)
-            }
-            None => (std::mem::take(&mut self.wishes), None),
+        // A text to be spoken goes alone, when its turn has come; the others are one.
+        let speaks = |wish: &Wish| wish.verbatim.is_some() && Rule::GreetingOnce.is_on();
+        let alone = |wish: &Wish| speaks(wish) || !Rule::OneActiveResponse.is_on();
+        let wishes: Vec<Wish> = match self.wishes.first().is_some_and(alone) {
+            true => vec![self.wishes.remove(0)],
+            false => self.wishes.extract_if(.., |wish| !speaks(wish)).collect(),
         };
+        let text = wishes.iter().find_map(|wish| wish.verbatim.as_ref()).map(|verbatim| &*verbatim.text);
         let event_id = self.next_event_id();
-        self.turn.request(event_id.clone(), wishes, instructions.is_some(), now);
-        self.push_event(to_upstream::create_response(event_id, instructions));
+        let request = to_upstream::create_response(event_id.clone(), text);
+        self.turn.request(event_id, wishes, now);
+        self.push_event(request);
+    }
+
+    /// What the texts that wait to be spoken take, bytes.
+    pub(super) fn wished_bytes(&self) -> usize {
+        let texts = self.wishes.iter().filter_map(|wish| wish.verbatim.as_ref());
+        texts.map(|verbatim| verbatim.text.len() + size_of::<Wish>()).sum()
     }
 
     /// The rule that lets no response be asked for now.
@@ -96,7 +104,7 @@ impl Gate {
             Some(Rule::OneActiveResponse)
         } else if self.items.waiting() && Rule::ItemBeforeResponse.is_on() {
             Some(Rule::ItemBeforeResponse)
-        } else if self.opening.settings_wait() && Rule::OneSessionUpdate.is_on() {
+        } else if (self.opening.settings_wait() || self.updates.queued()) && Rule::OneSessionUpdate.is_on() {
             Some(Rule::OneSessionUpdate)
         } else {
             None
@@ -110,14 +118,14 @@ impl Gate {
         let (serial, ours) = self.turn.announce(id, now);
         self.timers.stop(Timer::SpeechAnswer);
         if !ours && Rule::OneActiveResponse.is_on() {
-            self.wishes.retain(|wish| wish.instructions.is_some() || !wish.unconfirmed.is_empty());
+            self.wishes.retain(|wish| !wish.is_plain());
         } else if let Some(response) = self.turn.get_mut(Owner::Announced(serial))
             && let Some((_, wishes)) = &mut response.asked
         {
             // Should it turn out to be upstream's own, this is what it did not know of.
             let shown = &self.shown_outputs;
             wishes.retain(|wish| {
-                wish.instructions.is_some() || wish.unconfirmed.iter().any(|call| !shown.contains(call))
+                wish.verbatim.is_some() || wish.unconfirmed.iter().any(|call| !shown.contains(call))
             });
         }
     }

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::protocol::{
-    agent::{Alternative, Content, ConversationText, Notice, Role, ServerMessage, Transcript, UtteranceEnd},
+    agent::{
+        Alternative, Content, ConversationText, HistoryCall, HistoryMessage, Notice, Role, ServerMessage,
+        Transcript, UtteranceEnd,
+    },
+    ids::CallId,
     realtime::{ErrorBody, Item, Part, Response, SpeechEvent, TranscriptionEvent},
 };
 
@@ -16,6 +20,26 @@ pub fn conversation_text(role: Role, content: String) -> ServerMessage {
         languages_hinted: None,
         languages: None,
     })
+}
+
+/// A line of the conversation once more, as it enters the history.
+pub fn history_text(role: Role, content: String) -> ServerMessage {
+    let entry = HistoryMessage { role: Some(role), content: Some(content), ..Default::default() };
+    ServerMessage::History(Box::new(entry))
+}
+
+/// A call and its answer, as they enter the history.
+pub fn history_call(id: CallId, name: String, arguments: String, response: String) -> ServerMessage {
+    let call = HistoryCall {
+        id: Some(id),
+        name: Some(name),
+        client_side: Some(true),
+        arguments: Some(arguments),
+        response: Some(response),
+        thought_signature: None,
+    };
+    let entry = HistoryMessage { function_calls: Some(vec![call]), ..Default::default() };
+    ServerMessage::History(Box::new(entry))
 }
 
 /// The agent works on an answer.

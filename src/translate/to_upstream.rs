@@ -45,15 +45,15 @@ fn create_item(event_id: EventId, item: Item) -> ClientEvent {
     }))
 }
 
-/// The request for a response, with instructions of its own if there are any.
-pub fn create_response(event_id: EventId, instructions: Option<String>) -> ClientEvent {
-    let response = instructions.map(|text| ResponseParams { instructions: Some(text), ..Default::default() });
+/// The request for a response: the model's own, or one in which it says a text word for word.
+pub fn create_response(event_id: EventId, verbatim: Option<&str>) -> ClientEvent {
+    let response = verbatim.map(|text| ResponseParams {
+        instructions: Some(format!("Say the following text word for word, and nothing else:\n{text}")),
+        // Without this the model may call a function in place of speaking.
+        tool_choice: Some("none".into()),
+        ..Default::default()
+    });
     ClientEvent::CreateResponse(Box::new(CreateResponse { event_id: Some(event_id), response }))
-}
-
-/// What the model is asked so that it says the greeting and nothing else.
-pub fn greeting_instructions(greeting: &str) -> String {
-    format!("Say the following text word for word, and nothing else:\n{greeting}")
 }
 
 /// The text that the model gets for a call: `content`, else `error`, else `result`; text as it is,

@@ -35,7 +35,8 @@ fn handed_out(run: &Run) -> usize {
 /// ended, in whichever way it then ends. The user hears one answer.
 #[test]
 fn calls_answered_before_the_end_of_a_response_that_was_never_announced() {
-    let ends: [(fn() -> Vec<Step>, u64); 3] = [
+    type End = fn() -> Vec<Step>;
+    let ends: [(End, u64); 3] = [
         (|| vec![at(50, bare_response_done(), ["up response.create"])], 60),
         (|| vec![at(50, output_item("done", "call_a"), ["up response.create"])], 60),
         (|| vec![at(40, bare_audio_done(), []), due(20_010, ["ran out R8", "up response.create"])], 20_100),

@@ -85,6 +85,31 @@ fn message_line(message: &ServerMessage) -> String {
                 transcript.channel_index
             )
         }
+        ServerMessage::LatencyReport(report) => {
+            let members = [
+                ("stt", report.stt_latency),
+                ("token", report.ttt_token_latency),
+                ("text", report.ttt_text_latency),
+                ("tool", report.ttt_tool_latency),
+                ("speech", report.tts_latency),
+                ("total", report.total_latency),
+            ];
+            let known = members.iter().filter_map(|(name, value)| Some(format!(" {name} {}", (*value)?)));
+            format!("LatencyReport{}", known.collect::<String>())
+        }
+        ServerMessage::History(entry) => match (&entry.content, &entry.function_calls) {
+            (Some(content), None) => format!("History {content:?}"),
+            (None, Some(calls)) => {
+                let text = |text: &Option<String>| text.clone().expect("a call has all of its members");
+                let call = |call: &crate::protocol::agent::HistoryCall| {
+                    assert!(call.id.is_some() && call.client_side == Some(true));
+                    format!("{}({}): {}", text(&call.name), text(&call.arguments), text(&call.response))
+                };
+                format!("History {}", calls.iter().map(call).collect::<Vec<_>>().join(" "))
+            }
+            both => panic!("{both:?} is one thing or the other"),
+        },
+        ServerMessage::InjectionRefused(refused) => format!("InjectionRefused {:?}", refused.message),
         ServerMessage::UtteranceEnd(end) => format!("UtteranceEnd {} {}", end.last_word_end, end.channel),
         other => other.kind().to_owned(),
     }
@@ -119,6 +144,15 @@ fn event_line(event: &ClientEvent) -> String {
             format!("truncate {item} at {} ms", truncate.audio_end_ms.expect("at a time"))
         }
         ClientEvent::Commit(_) => "commit".to_owned(),
+        ClientEvent::SessionUpdate(update) => {
+            let session = update.session.as_ref().expect("an update has a session");
+            match &session.audio {
+                Some(audio) if audio.input.as_ref().is_some_and(|input| input.format.is_some()) => {
+                    "session.update".to_owned()
+                }
+                _ => format!("session.update {}", serde_json::to_string(session).expect("a session is json")),
+            }
+        }
         other => other.kind().to_owned(),
     }
 }

@@ -562,7 +562,7 @@ fn r02_messages_that_are_not_taken_are_answered_and_the_session_goes_on() {
             ),
             at(
                 1,
-                client(r#"{"type":"UpdatePrompt","prompt":"x"}"#),
+                client(r#"{"type":"UpdateThink_Live","think_live":{}}"#),
                 ["client Error(disallowed_client_message_type)"],
             ),
             at(2, client("{"), ["client Error(UNPARSABLE_CLIENT_MESSAGE)"]),

@@ -13,9 +13,9 @@ pub(super) fn client(json: &str) -> Action {
     Action::Client(json.to_owned())
 }
 
-/// `Settings` with this `agent`.
+/// `Settings` with this `agent`, and without `History`, which would repeat every line.
 pub(super) fn settings(agent: &str) -> Action {
-    Action::Client(format!(r#"{{"type":"Settings","agent":{agent}}}"#))
+    Action::Client(format!(r#"{{"type":"Settings","flags":{{"history":false}},"agent":{agent}}}"#))
 }
 
 pub(super) fn inject(text: &str) -> Action {

@@ -8,9 +8,7 @@ use crate::{
         ids::{CallId, EventId, ItemId},
         realtime::ClientEvent,
     },
-    translate::to_upstream::{
-        answer_output, create_response, function_call_output, greeting_instructions, user_message,
-    },
+    translate::to_upstream::{answer_output, create_response, function_call_output, user_message},
 };
 
 #[track_caller]
@@ -55,10 +53,10 @@ fn an_answer_is_an_output_item() {
 }
 
 #[test]
-fn a_response_has_instructions_only_if_there_are_any() {
+fn a_response_has_instructions_only_for_a_text_to_be_spoken() {
     let plain = create_response(EventId::from("vb_3"), None);
     assert_sent(&plain, &json!({ "type": "response.create", "event_id": "vb_3" }));
-    let greeting = create_response(EventId::from("vb_4"), Some(greeting_instructions("Hello!")));
+    let greeting = create_response(EventId::from("vb_4"), Some("Hello!"));
     assert_sent(
         &greeting,
         &json!({
@@ -66,6 +64,7 @@ fn a_response_has_instructions_only_if_there_are_any() {
             "event_id": "vb_4",
             "response": {
                 "instructions": "Say the following text word for word, and nothing else:\nHello!",
+                "tool_choice": "none",
             },
         }),
     );

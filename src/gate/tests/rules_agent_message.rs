@@ -1,0 +1,255 @@
+//! `InjectAgentMessage`: what the client has the agent say (Voice Agent protocol, A3), and when it is refused.
+
+use super::{
+    scenario::{Scenario, at, check, component, deepgram},
+    words::{
+        agent_item, audio, client, confirmed, created, done, error_for, inject, speech_started,
+        speech_stopped, text_done, transcript_delta,
+    },
+};
+use crate::gate::tests::scenario::Action;
+
+const VERBATIM: &str = "up response.create \"Say the following text word for word, and nothing else:\\nHello";
+
+fn say(behavior: &str) -> Action {
+    client(&format!(r#"{{"type":"InjectAgentMessage","message":"Hello","behavior":"{behavior}"}}"#))
+}
+
+/// The agent speaks: 1 s of audio was delivered at 0 ms, and its response runs.
+fn speaking() -> Scenario {
+    deepgram().upto(created("resp_0")).upto(audio("resp_0", "item_0", 48_000))
+}
+
+/// `default`: "ConversationText + audio + AgentAudioDone". The client gets our wording once, with the speech.
+#[test]
+fn the_agent_says_it_word_for_word_and_the_client_gets_the_text_once() {
+    for name in ["message", "content"] {
+        check(
+            deepgram(),
+            [
+                at(0, client(&format!(r#"{{"type":"InjectAgentMessage","{name}":"Hello"}}"#)), [VERBATIM]),
+                at(10, created("resp_1"), []),
+                at(20, transcript_delta("resp_1", "item_1", "Hello!"), []),
+                at(
+                    30,
+                    audio("resp_1", "item_1", 320),
+                    [
+                        "client AgentStartedSpeaking",
+                        "client ConversationText(assistant) \"Hello\"",
+                        "client audio 320",
+                    ],
+                ),
+                at(40, agent_item("done", "item_1", "Hello!"), ["ignored R4"]),
+                at(50, done("resp_1", "completed"), ["client AgentAudioDone"]),
+            ],
+        );
+    }
+}
+
+/// The same from a server that announces nothing and has text alone.
+#[test]
+fn a_server_that_only_writes_gives_the_text_once_as_well() {
+    check(
+        component(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(
+                10,
+                text_done("Hello!"),
+                [
+                    "ignored R4",
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"Hello\"",
+                    "client AgentDone",
+                    "client AgentAudioDone",
+                ],
+            ),
+            at(20, agent_item("done", "item_1", "Hello!"), ["ignored R11"]),
+        ],
+    );
+}
+
+/// "`default` is refused if the user or the agent is mid-turn".
+#[test]
+fn default_is_refused_while_anybody_has_the_word() {
+    let refused = "client InjectionRefused";
+    check(deepgram().upto(speech_started()), [at(0, say("default"), [refused])]);
+    check(deepgram().upto(speech_started()).upto(speech_stopped()), [at(0, say("default"), [refused])]);
+    check(deepgram().upto(created("resp_0")), [at(0, say("default"), [refused])]);
+    check(deepgram().upto(inject("Hi")), [at(0, say("default"), [refused])]);
+    check(
+        speaking().upto(done("resp_0", "completed")),
+        [
+            // All of it has been sent, but the user still hears it.
+            at(900, say("default"), [refused]),
+            at(1_100, say("default"), [VERBATIM]),
+        ],
+    );
+}
+
+/// A call that the client has not answered is a part of the agent's turn.
+#[test]
+fn default_is_refused_while_a_function_runs() {
+    let calls = deepgram()
+        .upto(created("resp_0"))
+        .upto(super::words::call_done("resp_0", 0, "call_a", "f", "completed"))
+        .upto(done("resp_0", "completed"));
+    check(calls, [at(0, say("default"), ["client InjectionRefused"])]);
+}
+
+/// "`queue` waits for the agent (refused only while the user is mid-turn)".
+#[test]
+fn queue_waits_for_the_agent_and_for_what_was_asked_before() {
+    check(
+        speaking(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["held R6"]),
+            at(2, say("queue"), ["held R6"]),
+            at(3, done("resp_0", "completed"), ["client AgentAudioDone", "up response.create"]),
+            at(4, created("resp_1"), []),
+            at(5, done("resp_1", "completed"), [VERBATIM]),
+        ],
+    );
+    check(deepgram().upto(speech_started()), [at(0, say("queue"), ["client InjectionRefused"])]);
+}
+
+/// "`interrupt` cuts in at once and is never refused": the client stops playing, upstream is cancelled
+/// whatever it does for speech, and the message comes next, before older wishes.
+#[test]
+fn interrupt_cuts_the_agent_off_and_goes_first() {
+    check(
+        speaking(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["held R6"]),
+            at(
+                400,
+                say("interrupt"),
+                [
+                    "held R6",
+                    "client AgentAudioDone",
+                    "client UserStartedSpeaking",
+                    "up response.cancel resp_0",
+                    "up truncate item_0 at 400 ms",
+                ],
+            ),
+            at(410, audio("resp_0", "item_0", 320), ["ignored R13"]),
+            at(420, done("resp_0", "cancelled"), ["ignored R13", VERBATIM]),
+            at(430, created("resp_1"), []),
+            at(440, done("resp_1", "completed"), ["up response.create"]),
+        ],
+    );
+}
+
+/// With nothing to cut off nothing is said of it.
+#[test]
+fn interrupt_in_silence_is_simply_spoken() {
+    check(deepgram(), [at(0, say("interrupt"), [VERBATIM])]);
+}
+
+/// While the user speaks it is not refused, and waits for the end of the speech as every wish does (R6).
+#[test]
+fn interrupt_while_the_user_speaks_waits() {
+    check(
+        deepgram().upto(speech_started()),
+        [
+            at(0, say("interrupt"), ["held R6"]),
+            at(10, speech_stopped(), []),
+            at(20, created("resp_1"), []),
+            at(30, done("resp_1", "completed"), [VERBATIM]),
+        ],
+    );
+}
+
+/// A message that barge-in cuts off before its first sound was not said, which the client learns.
+#[test]
+fn a_message_that_never_began_is_not_lost_in_silence() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(10, created("resp_1"), []),
+            at(
+                20,
+                speech_started(),
+                ["client Warning(INJECT_AGENT_MESSAGE_DURING_USER_SPEECH)", "client UserStartedSpeaking"],
+            ),
+            at(30, done("resp_1", "cancelled"), ["ignored R13"]),
+        ],
+    );
+}
+
+/// One that upstream refuses is an Error and leaves nothing behind.
+#[test]
+fn a_message_that_upstream_refuses_is_an_error() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(10, error_for("$create", "server_error"), ["client Error(server_error)"]),
+            at(20, say("default"), [VERBATIM]),
+        ],
+    );
+}
+
+/// R7: a message that met a response of upstream's own is spoken after it, and mutes nobody else.
+#[test]
+fn a_message_that_lost_the_race_is_spoken_later() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(1, created("resp_own"), []),
+            at(2, error_for("$create", "conversation_already_has_active_response"), ["held R7", "held R6"]),
+            at(
+                3,
+                agent_item("done", "item_1", "Another matter"),
+                ["client ConversationText(assistant) \"Another matter\""],
+            ),
+            at(4, done("resp_own", "completed"), [VERBATIM]),
+        ],
+    );
+}
+
+/// What cannot be said is refused, with the reason.
+#[test]
+fn messages_without_a_text_or_with_an_unknown_behavior_are_refused() {
+    check(
+        deepgram(),
+        [
+            at(
+                0,
+                client(r#"{"type":"InjectAgentMessage","is_dynamic":true}"#),
+                ["client InjectionRefused \"dynamic messages need think_live"],
+            ),
+            at(
+                1,
+                client(r#"{"type":"InjectAgentMessage"}"#),
+                ["client Error(UNPARSABLE_CLIENT_MESSAGE) \"InjectAgentMessage: message: is missing\""],
+            ),
+            at(2, client(r#"{"type":"InjectAgentMessage","message":" "}"#), ["client InjectionRefused"]),
+            at(
+                3,
+                say("shout"),
+                [
+                    "client Error(UNPARSABLE_CLIENT_MESSAGE) \"InjectAgentMessage: behavior: \\\"shout\\\" is none",
+                ],
+            ),
+        ],
+    );
+}
+
+/// Design section 3: "no message to the client exceeds 1 MiB".
+#[test]
+fn a_message_that_no_client_could_take_is_refused() {
+    let text = "a".repeat(1024 * 1024);
+    check(
+        deepgram(),
+        [at(
+            0,
+            client(&format!(r#"{{"type":"InjectAgentMessage","message":"{text}"}}"#)),
+            ["client Error(MESSAGE_TOO_LARGE)"],
+        )],
+    );
+}

@@ -1,0 +1,277 @@
+//! What the client changes in the middle of a session (R3): one `session.update` at a time, acknowledged when
+//! upstream has acknowledged it. Knows nothing of the first Settings beyond what it put in force.
+
+use std::{collections::VecDeque, time::Instant};
+
+use serde_json::Value;
+
+use super::{Gate, Rule};
+use crate::{
+    protocol::{
+        agent::{Notice, ServerMessage},
+        ids::EventId,
+        realtime::{ClientEvent, ErrorBody, Session, SessionUpdate},
+    },
+    translate::{
+        settings::{SettingsError, Translated, instructions},
+        to_client,
+        updates::{Change, PromptChange},
+    },
+};
+
+/// Upstream's code for a voice that can no longer change; the client's Warning has the same.
+const VOICE_FIXED: &str = "cannot_update_voice";
+
+/// What upstream has acknowledged, as far as later changes build on it.
+#[derive(Debug, Default)]
+struct InForce {
+    prompt: Option<String>,
+    /// R4's block, which stands behind whatever the prompt is.
+    previous: String,
+    think_model: Option<String>,
+    voice: Option<Value>,
+    /// The session has given audio: its voice stays what it is.
+    voice_fixed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Updates {
+    in_force: InForce,
+    waiting: VecDeque<Update>,
+    in_flight: Option<InFlight>,
+}
+
+/// A change, and the message that acknowledges it.
+#[derive(Debug)]
+struct Update {
+    change: Change,
+    ack: ServerMessage,
+    /// About so many bytes.
+    weight: usize,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    event_id: EventId,
+    update: Update,
+    /// The prompt, once this is acknowledged.
+    prompt: Option<String>,
+    deadline: Instant,
+}
+
+impl Updates {
+    /// Whether a change waits to go up.
+    pub(super) fn queued(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The change that upstream has not answered.
+    pub(super) fn in_flight(&self) -> Option<&EventId> {
+        self.in_flight.as_ref().map(|sent| &sent.event_id)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.in_flight.as_ref().map(|sent| sent.deadline)
+    }
+
+    /// Upstream is read again: the answer has until `deadline`.
+    pub(super) fn wait_anew(&mut self, deadline: Instant) {
+        if let Some(sent) = &mut self.in_flight {
+            sent.deadline = deadline;
+        }
+    }
+
+    /// What waits takes about so many bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting.iter().map(|update| update.weight).sum()
+    }
+
+    /// The first Settings are applied.
+    pub(super) fn begin(&mut self, applied: &Translated) {
+        self.in_force.prompt.clone_from(&applied.prompt);
+        self.in_force.previous.clone_from(&applied.previous);
+        self.in_force.think_model.clone_from(&applied.think_model);
+        self.note_voice(&applied.session);
+    }
+
+    /// What upstream says, or was told, of the voice.
+    pub(super) fn note_voice(&mut self, session: &Session) {
+        if let Some(voice) = voice_of(session) {
+            self.in_force.voice = Some(voice.clone());
+        }
+    }
+
+    /// The session has given audio.
+    pub(super) fn fix_voice(&mut self) {
+        self.in_force.voice_fixed = true;
+    }
+}
+
+impl Gate {
+    /// A change of the session that the client asks for; `ack` tells the client that it is in force.
+    pub(super) fn update(&mut self, change: Result<Change, SettingsError>, ack: ServerMessage, now: Instant) {
+        let mut change = match change {
+            Ok(change) => change,
+            Err(error) => return self.refuse_settings(&error),
+        };
+        let mut untold = std::mem::take(&mut change.warnings);
+        if let Some(model) = &change.think_model
+            && self.updates.in_force.think_model.as_ref() != Some(model)
+        {
+            untold.push(Notice {
+                description: format!("the model of a session cannot be changed, {model} is not used"),
+                code: "MODEL_NOT_CHANGED".to_owned(),
+            });
+        }
+        let refused = !untold.is_empty();
+        for warning in untold {
+            self.tell(ServerMessage::Warning(warning));
+        }
+        if change.is_empty() {
+            // With nothing left of it, the Warning is the answer.
+            if !refused {
+                self.tell(ack);
+            }
+            return;
+        }
+        let prompt = match &change.prompt {
+            PromptChange::Add(text) | PromptChange::Replace(Some(text)) => text.len(),
+            PromptChange::Keep | PromptChange::Replace(None) => 0,
+        };
+        let session = serde_json::to_string(&change.session).map_or(0, |json| json.len());
+        let weight = size_of::<Update>() + prompt + session;
+        self.updates.waiting.push_back(Update { change, ack, weight });
+        if self.updates.in_flight.is_some() {
+            self.held(Rule::OneSessionUpdate);
+        }
+        self.next_update(now);
+    }
+
+    /// Sends the next change, unless one is under way.
+    pub(super) fn next_update(&mut self, now: Instant) {
+        while let Some(next) = self.updates.waiting.front() {
+            let under_way = self.updates.in_flight.is_some() || self.opening.settings_under_way();
+            // Upstream takes another speed between responses alone.
+            let too_early = states_speed(&next.change.session) && self.turn.running();
+            if (under_way || too_early) && Rule::OneSessionUpdate.is_on() {
+                return;
+            }
+            let Some(mut update) = self.updates.waiting.pop_front() else { return };
+            let too_late = self.updates.in_force.voice_fixed && Rule::OneSessionUpdate.is_on();
+            if !too_late || self.keep_voice(&mut update) {
+                self.send_update(update, now);
+            }
+        }
+    }
+
+    /// Takes the voice out of a change that comes too late for it; whether anything is left to be sent.
+    fn keep_voice(&mut self, update: &mut Update) -> bool {
+        let Some(voice) = voice_of(&update.change.session) else { return true };
+        let same = self.updates.in_force.voice.as_ref() == Some(voice);
+        take_voice(&mut update.change.session);
+        let left = !update.change.is_empty();
+        if !same {
+            self.warn_voice_fixed();
+        } else if !left {
+            self.tell(update.ack.clone());
+        }
+        left
+    }
+
+    fn warn_voice_fixed(&mut self) {
+        let description = "the voice cannot be changed once the agent has spoken".to_owned();
+        self.tell_warning(VOICE_FIXED, description);
+    }
+
+    fn send_update(&mut self, update: Update, now: Instant) {
+        let InForce { prompt, previous, .. } = &self.updates.in_force;
+        let (prompt, stated) = match &update.change.prompt {
+            PromptChange::Keep => (prompt.clone(), false),
+            PromptChange::Replace(prompt) => (prompt.clone(), true),
+            PromptChange::Add(text) => match prompt.as_deref().filter(|prompt| !prompt.is_empty()) {
+                Some(prompt) => (Some(format!("{prompt}\n\n{text}")), true),
+                None => (Some(text.clone()), true),
+            },
+        };
+        let mut session = update.change.session.clone();
+        if stated {
+            session.instructions = Some(instructions(prompt.as_deref(), previous).unwrap_or_default());
+        }
+        let event_id = self.next_event_id();
+        self.push_event(ClientEvent::SessionUpdate(Box::new(SessionUpdate {
+            event_id: Some(event_id.clone()),
+            session: Some(session),
+        })));
+        let deadline = now + self.patience();
+        self.updates.in_flight = Some(InFlight { event_id, update, prompt, deadline });
+    }
+
+    /// `session.updated` while a change is under way: it is in force. False if none is.
+    pub(super) fn update_applied(&mut self, now: Instant) -> bool {
+        let Some(InFlight { update, prompt, .. }) = self.updates.in_flight.take() else { return false };
+        self.updates.in_force.prompt = prompt;
+        let Change { session, think_model, .. } = update.change;
+        if think_model.is_some() {
+            self.updates.in_force.think_model = think_model;
+        }
+        self.updates.note_voice(&session);
+        self.tell(update.ack);
+        self.configure_after_update(now);
+        true
+    }
+
+    /// Upstream refused the change that is under way: nothing of it is in force.
+    pub(super) fn change_refused(&mut self, error: &ErrorBody, now: Instant) {
+        let Some(InFlight { mut update, .. }) = self.updates.in_flight.take() else { return };
+        let about_voice = error.code.as_deref() == Some(VOICE_FIXED) && Rule::OneSessionUpdate.is_on();
+        if about_voice && take_voice(&mut update.change.session) {
+            // The session spoke before the change was there; the rest of it may still go.
+            self.updates.fix_voice();
+            self.warn_voice_fixed();
+            if !update.change.is_empty() {
+                self.updates.waiting.push_front(update);
+            }
+        } else {
+            self.closing.note_error(now);
+            self.tell(ServerMessage::Error(to_client::error(error)));
+        }
+        self.configure_after_update(now);
+    }
+
+    /// A first Settings may have waited for this; further changes go with the next step.
+    fn configure_after_update(&mut self, now: Instant) {
+        if self.opening.settings_wait() {
+            self.configure(now);
+        }
+    }
+
+    pub(super) fn expire_updates(&mut self, now: Instant) {
+        if self.updates.deadline().is_some_and(|at| at <= now) {
+            self.updates.in_flight = None;
+            self.ran_out(Rule::OneSessionUpdate);
+            self.tell_warning("update_timeout", "upstream did not answer a session.update".to_owned());
+            self.configure_after_update(now);
+        }
+    }
+}
+
+fn voice_of(session: &Session) -> Option<&Value> {
+    let output = session.audio.as_ref().and_then(|audio| audio.output.as_ref());
+    output.and_then(|output| output.voice.as_ref()).or(session.voice.as_ref())
+}
+
+/// Takes the voice out; whether there was one.
+fn take_voice(session: &mut Session) -> bool {
+    let Some(audio) = &mut session.audio else { return false };
+    let Some(output) = &mut audio.output else { return false };
+    let had = output.voice.take().is_some();
+    // Nothing is said of what does not change.
+    audio.output = audio.output.take().filter(|output| *output != Default::default());
+    session.audio = session.audio.take().filter(|audio| *audio != Default::default());
+    had
+}
+
+fn states_speed(session: &Session) -> bool {
+    let output = session.audio.as_ref().and_then(|audio| audio.output.as_ref());
+    output.is_some_and(|output| output.speed.is_some())
+}
