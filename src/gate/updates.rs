@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Gate, Rule};
 use crate::{
     protocol::{
-        agent::{Notice, ServerMessage},
+        agent::ServerMessage,
         ids::EventId,
         realtime::{ClientEvent, ErrorBody, Session, SessionUpdate},
     },
@@ -18,9 +18,6 @@ use crate::{
         updates::{Change, PromptChange},
     },
 };
-
-/// Upstream's code for a voice that can no longer change; the client's Warning has the same.
-const VOICE_FIXED: &str = "cannot_update_voice";
 
 /// What upstream has acknowledged, as far as later changes build on it.
 #[derive(Debug, Default)]
@@ -114,18 +111,15 @@ impl Gate {
             Ok(change) => change,
             Err(error) => return self.refuse_settings(&error),
         };
-        let mut untold = std::mem::take(&mut change.warnings);
+        let refused = !change.warnings.is_empty();
+        for warning in std::mem::take(&mut change.warnings) {
+            self.tell(ServerMessage::Warning(warning));
+        }
         if let Some(model) = &change.think_model
             && self.updates.in_force.think_model.as_ref() != Some(model)
         {
-            untold.push(Notice {
-                description: format!("the model of a session cannot be changed, {model} is not used"),
-                code: "MODEL_NOT_CHANGED".to_owned(),
-            });
-        }
-        let refused = !untold.is_empty();
-        for warning in untold {
-            self.tell(ServerMessage::Warning(warning));
+            let description = format!("the model of a session cannot be changed, {model} is not used");
+            self.tell_warning("MODEL_NOT_CHANGED", description);
         }
         if change.is_empty() {
             // With nothing left of it, the Warning is the answer.
@@ -180,7 +174,7 @@ impl Gate {
 
     fn warn_voice_fixed(&mut self) {
         let description = "the voice cannot be changed once the agent has spoken".to_owned();
-        self.tell_warning(VOICE_FIXED, description);
+        self.tell_warning("cannot_update_voice", description);
     }
 
     fn send_update(&mut self, update: Update, now: Instant) {
@@ -223,7 +217,8 @@ impl Gate {
     /// Upstream refused the change that is under way: nothing of it is in force.
     pub(super) fn change_refused(&mut self, error: &ErrorBody, now: Instant) {
         let Some(InFlight { mut update, .. }) = self.updates.in_flight.take() else { return };
-        let about_voice = error.code.as_deref() == Some(VOICE_FIXED) && Rule::OneSessionUpdate.is_on();
+        let about_voice =
+            error.code.as_deref() == Some("cannot_update_voice") && Rule::OneSessionUpdate.is_on();
         if about_voice && take_voice(&mut update.change.session) {
             // The session spoke before the change was there; the rest of it may still go.
             self.updates.fix_voice();
