@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 /// The session object as `session.created` shows it ("OpenAI Realtime, Session object").
-pub(super) fn created(kind: Kind, id: &str, model: &str, expires_at: u64) -> Value {
+pub(super) fn created(kind: Kind, id: &str, model: &str, voice: &str, expires_at: u64) -> Value {
     let turn_detection = with_turn_defaults(&json!({"type": "server_vad"}));
     let input = json!({
         "format": {"type": "audio/pcm", "rate": 24000},
@@ -59,7 +59,7 @@ pub(super) fn created(kind: Kind, id: &str, model: &str, expires_at: u64) -> Val
         "expires_at": expires_at,
         "audio": {
             "input": input,
-            "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin", "speed": 1.0},
+            "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": voice, "speed": 1.0},
         },
         "include": null,
     })
@@ -176,7 +176,7 @@ mod tests {
     const LATE: Progress = Progress { has_spoken: true, is_responding: true };
 
     fn session() -> Value {
-        created(Kind::Realtime, "sess_1", "gpt-realtime", 7)
+        created(Kind::Realtime, "sess_1", "gpt-realtime", "marin", 7)
     }
 
     #[test]

@@ -35,11 +35,14 @@ pub(super) fn audio_text(value: &Value, path: &str) -> Result<(), Fault> {
     base64_simd::STANDARD.check(text.as_bytes()).map_err(|_| Fault::value(path, "expected base64"))
 }
 
-/// The fields that every item may have; the type is checked by the tag.
-const ID: Field = optional("id", Shape::Text(32));
-const OBJECT: Field = optional("object", OneOf(&["realtime.item"]));
-const STATUS: Field = optional("status", OneOf(&["completed", "incomplete", "in_progress"]));
-const INPUT_TEXT: (&str, &[Field]) = ("input_text", &[required("text", TEXT)]);
+/// A name of the client's own choice.
+pub(super) const ID: Field = optional("id", Shape::Text(32));
+/// What kind of object an item is.
+pub(super) const OBJECT: Field = optional("object", OneOf(&["realtime.item"]));
+/// How far an item has come.
+pub(super) const STATUS: Field = optional("status", OneOf(&["completed", "incomplete", "in_progress"]));
+/// A part of typed text.
+pub(super) const INPUT_TEXT: (&str, &[Field]) = ("input_text", &[required("text", TEXT)]);
 
 static MESSAGE: Shape = Tagged(
     "role",
@@ -69,7 +72,8 @@ const USER_PART: Shape = Tagged(
         ("input_image", &[required("image_url", Rule(image_url)), optional("detail", DETAIL)]),
     ],
 );
-static OTHER_ITEM: Shape = Tagged(
+/// An item that is no message; the beta has the same.
+pub(super) static OTHER_ITEM: Shape = Tagged(
     "type",
     &[
         ("message", &[]),
@@ -89,7 +93,8 @@ static OTHER_ITEM: Shape = Tagged(
 );
 
 static ASSISTANT_PART: Shape = Tagged("type", &[("output_text", &[required("text", TEXT)])]);
-static REFERENCE: Shape = Shape::Object(&[TYPE, required("id", TEXT)]);
+/// An item that the conversation has.
+pub(super) static REFERENCE: Shape = Shape::Object(&[TYPE, required("id", TEXT)]);
 
 fn assistant_part(value: &Value, path: &str) -> Result<(), Fault> {
     if value["type"] == "output_audio" || value["type"] == "audio" {
@@ -99,7 +104,8 @@ fn assistant_part(value: &Value, path: &str) -> Result<(), Fault> {
     ASSISTANT_PART.check(value, path)
 }
 
-fn not_empty(value: &Value, path: &str) -> Result<(), Fault> {
+/// Checks that a message has a part.
+pub(super) fn not_empty(value: &Value, path: &str) -> Result<(), Fault> {
     let parts = value.as_array().map_or(0, Vec::len);
     if parts == 0 { Err(Fault::value(path, "expected at least one part")) } else { Ok(()) }
 }

@@ -10,6 +10,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Options {
     /// `require_model` (true, false; default true): a connection without `?model=` is refused with 400.
     pub require_model: bool,
+    /// `azure_key` (text; default: any): the key that the paths of Azure ask for.
+    pub azure_key: Option<String>,
     /// `transcript` (default `What time is it?`): what every spoken input is taken to say. The simulator does
     /// not recognise speech; it only tells it from silence, whose transcript is empty.
     pub transcript: String,
@@ -57,6 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             require_model: true,
+            azure_key: None,
             transcript: "What time is it?".to_owned(),
             audio_speed: 8.0,
             delay: Duration::ZERO,
@@ -101,6 +104,7 @@ impl Options {
         let bad = |why: String| format!("simulator option {name} = \"{value}\": {why}");
         let set: Result<(), String> = match name {
             "require_model" => read(value, &mut self.require_model),
+            "azure_key" => some_text(value).map(|key| self.azure_key = Some(key)),
             "transcript" => read(value, &mut self.transcript),
             "audio_speed" => within(value, 0.001..=1000.0, &mut self.audio_speed),
             "delay_ms" => milliseconds(value).map(|delay| self.delay = delay),
@@ -172,6 +176,10 @@ fn word(value: &str) -> Result<String, String> {
         .ok_or_else(|| "expected letters, digits, points and underscores".to_owned())
 }
 
+fn some_text(value: &str) -> Result<String, String> {
+    if value.is_empty() { Err("must not be empty".to_owned()) } else { Ok(value.to_owned()) }
+}
+
 fn event_types(value: &str) -> Result<Vec<String>, String> {
     value.split(',').map(|name| word(name.trim())).collect()
 }
@@ -199,6 +207,7 @@ mod tests {
     fn every_option_is_read() {
         let pairs = [
             ("require_model", "false"),
+            ("azure_key", "key-1"),
             ("transcript", "Good morning"),
             ("audio_speed", "2.5"),
             ("delay_ms", "1"),
@@ -223,6 +232,7 @@ mod tests {
         let pair = |name: &str, code: &str| (name.to_owned(), code.to_owned());
         let expected = Options {
             require_model: false,
+            azure_key: Some("key-1".to_owned()),
             transcript: "Good morning".to_owned(),
             audio_speed: 2.5,
             delay: Duration::from_millis(1),
@@ -250,6 +260,7 @@ mod tests {
     fn refusals_name_the_option() {
         for (name, value) in [
             ("colour", "red"),
+            ("azure_key", ""),
             ("audio_speed", "0"),
             ("audio_speed", "NaN"),
             ("delay_ms", "-1"),

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    beta::Api,
     codec::Format,
     configuration::{self, Kind, Progress},
     conversation::{Conversation, text},
@@ -13,7 +14,6 @@ use super::{
     options::Options,
     response::Response,
     schema::Fault,
-    validate,
     wire::{Output, Wire},
 };
 
@@ -28,7 +28,9 @@ pub(super) struct Identity {
     pub(super) kind: Kind,
     /// Unix time of the start, in seconds.
     pub(super) started_at: u64,
-    /// The client asked for the beta API, which is gone.
+    /// Which form of the API is spoken here.
+    pub(super) api: Api,
+    /// The client asked for the beta API where that is gone.
     pub(super) wants_beta: bool,
 }
 
@@ -53,6 +55,7 @@ pub(super) struct Session {
     later: BTreeMap<(Duration, u64), Later>,
     expires_at: Duration,
     wire: Wire,
+    api: Api,
     token: String,
     made_ids: u64,
 }
@@ -69,9 +72,10 @@ pub(super) enum Later {
 impl Session {
     /// A session at time zero, `session.created` on its way.
     pub(super) fn new(identity: Identity, options: Options) -> Self {
-        let Identity { mut token, model, kind, started_at, wants_beta } = identity;
+        let Identity { mut token, model, kind, started_at, api, wants_beta } = identity;
         let expires = started_at + options.expires_in.as_secs();
-        let config = configuration::created(kind, &format!("sess_{token}"), &model, expires);
+        let voice = api.default_voice();
+        let config = configuration::created(kind, &format!("sess_{token}"), &model, voice, expires);
         token.truncate(12);
         let mut session = Self {
             kind,
@@ -85,7 +89,8 @@ impl Session {
             idle_at: None,
             later: BTreeMap::new(),
             expires_at: options.session_expired_after.unwrap_or(options.expires_in),
-            wire: Wire::default(),
+            wire: Wire::new(api),
+            api,
             made_ids: 0,
             token,
             options,
@@ -105,14 +110,14 @@ impl Session {
     /// Takes a text frame.
     pub(super) fn text(&mut self, frame: &str, now: Duration) {
         self.run_until(now);
-        let event = match validate::client_event(frame) {
+        let event = match self.api.read(frame) {
             Ok(event) => event,
             Err((fault, event_id)) => return self.refuse(&fault, event_id.as_deref(), now),
         };
         let scripted = self.options.error_on.iter().find(|(name, _)| event["type"] == name.as_str());
         let outcome = match scripted {
             Some((_, code)) => Err(Fault::new(code, "The simulator was told to refuse this event.")),
-            None => self.client_event(&event, now),
+            None => self.client_event(&event, now).map_err(|fault| self.api.blamed(fault)),
         };
         if let Err(fault) = outcome {
             self.refuse(&fault, event["event_id"].as_str(), now);

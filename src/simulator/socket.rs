@@ -1,4 +1,4 @@
-//! The WebSocket around a session: the query string, frames in and out, the clock.
+//! The WebSocket around a session: the upgrade, frames in and out, the clock.
 //! Knows nothing of what the frames say.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,37 +13,41 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    configuration::Kind,
+    beta::Api,
+    door::{Door, Visit},
     options::Options,
     session::{Identity, Session},
     wire::Output,
 };
 
-/// Upgrades a request to a session, or refuses it with a JSON body.
-pub(super) async fn connect(
-    request: HttpRequest,
+/// Upgrades a request at a door to a session, or refuses it with a JSON body.
+pub(super) fn connect(
+    door: Door,
+    request: &HttpRequest,
     payload: web::Payload,
-    options: web::Data<Options>,
+    options: &Options,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let query = match Query::parse(request.query_string(), options.get_ref().clone()) {
-        Ok(query) => query,
-        Err(reason) => return Ok(refusal(StatusCode::BAD_REQUEST, "invalid_value", &reason)),
+    let visit = match door.admit(request.query_string(), request.headers(), options.clone()) {
+        Ok(visit) => visit,
+        Err(refused) => return Ok(refusal(refused.status, refused.code, &refused.message)),
     };
-    if let Some(status) = query.options.refuse {
+    if let Some(status) = visit.options.refuse {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return Ok(refusal(status, refusal_code(status), "the simulator was told to refuse the connection"));
     }
-    let (response, sink, stream) = actix_ws::handle_with_protocols(&request, payload, &["realtime"])?;
+    let (response, sink, stream) = actix_ws::handle_with_protocols(request, payload, &["realtime"])?;
     let stream = stream
         .max_frame_size(MAX_FRAME_BYTES)
         .aggregate_continuations()
         .max_continuation_size(MAX_FRAME_BYTES);
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let beta = request.headers().get("openai-beta").and_then(|value| value.to_str().ok());
-    let wants_beta = beta.is_some_and(|value| value.contains("realtime=v1")) && !query.options.beta_names;
+    let asks_for_beta = beta.is_some_and(|value| value.contains("realtime=v1"));
+    let wants_beta = asks_for_beta && door.api() == Api::Ga && !visit.options.beta_names;
     let token = uuid::Uuid::new_v4().simple().to_string();
-    let identity = Identity { token, model: query.model, kind: query.kind, started_at, wants_beta };
-    actix_web::rt::spawn(drive(Session::new(identity, query.options), sink, stream));
+    let Visit { model, kind, options } = visit;
+    let identity = Identity { token, model, kind, started_at, api: door.api(), wants_beta };
+    actix_web::rt::spawn(drive(Session::new(identity, options), sink, stream));
     Ok(response)
 }
 
@@ -93,34 +97,6 @@ async fn drive(mut session: Session, mut sink: actix_ws::Session, mut stream: Ag
     }
 }
 
-#[derive(Debug)]
-struct Query {
-    model: String,
-    kind: Kind,
-    options: Options,
-}
-
-impl Query {
-    fn parse(query: &str, options: Options) -> Result<Self, String> {
-        let mut parsed = Self { model: String::new(), kind: Kind::Realtime, options };
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            match (name.as_ref(), value.as_ref()) {
-                ("model", model) => parsed.model = model.to_owned(),
-                ("intent", "realtime") => parsed.kind = Kind::Realtime,
-                ("intent", "transcription") => parsed.kind = Kind::Transcription,
-                ("intent", other) => {
-                    return Err(format!("intent = \"{other}\": expected realtime or transcription"));
-                }
-                (name, value) => parsed.options = parsed.options.with(name, value)?,
-            }
-        }
-        if parsed.model.is_empty() && parsed.kind == Kind::Realtime && parsed.options.require_model {
-            return Err("the query parameter model is required".to_owned());
-        }
-        Ok(parsed)
-    }
-}
-
 fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let error = json!({"type": "invalid_request_error", "code": code, "message": message, "param": null});
     HttpResponse::build(status)
@@ -141,20 +117,3 @@ fn refusal_code(status: StatusCode) -> &'static str {
 
 /// The largest frame taken, and the largest message in fragments: an append of 15 MiB fits twice.
 const MAX_FRAME_BYTES: usize = 32 * 1024 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_query_names_model_intent_and_trouble_only() {
-        let parse = |query| Query::parse(query, Options::default());
-        let query = parse("model=gpt-realtime&delay_ms=5&drop=error").expect("a good query");
-        assert_eq!((query.model.as_str(), query.options.delay), ("gpt-realtime", Duration::from_millis(5)));
-        assert_eq!(parse("intent=transcription").expect("needs no model").kind, Kind::Transcription);
-        assert!(parse("require_model=false").is_ok());
-        for bad in ["", "model=m&api-version=1", "model=m&delay_ms=x", "model=m&intent=sing"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-}

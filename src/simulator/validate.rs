@@ -1,5 +1,5 @@
 //! The eleven client events of the API as strict shapes, written from the published API and not from the
-//! gateway's own types. Knows nothing of a session's state.
+//! gateway's own types. Knows nothing of a session's state, or of the beta.
 
 use serde_json::Value;
 
@@ -9,47 +9,57 @@ use super::{
 };
 use Shape::{Any, Bool, Either, Integer, List, Nullable, Number, Object, OneOf, Rule, Tagged};
 
-/// Parses and checks one text frame.
+/// Parses and checks one text frame; `own` are the events that an API has in a form of its own.
 ///
 /// # Errors
 /// The fault, and the event's own `event_id` where it could be read.
-pub(super) fn client_event(frame: &str) -> Result<Value, (Fault, Option<String>)> {
+pub(super) fn client_event(frame: &str, own: &[ClientEvent]) -> Result<Value, (Fault, Option<String>)> {
     let event: Value = serde_json::from_str(frame).map_err(|error| {
         (Fault::new("invalid_json", format!("The event is not valid JSON: {error}.")), None)
     })?;
     let event_id = event["event_id"].as_str().map(str::to_owned);
-    match check(&event) {
+    match check(&event, own) {
         Ok(()) => Ok(event),
         Err(fault) => Err((fault, event_id)),
     }
 }
 
-fn check(event: &Value) -> Result<(), Fault> {
+fn check(event: &Value, own: &[ClientEvent]) -> Result<(), Fault> {
     let Some(fields) = event.as_object() else {
         return Err(Fault::new("invalid_event", "A client event must be a JSON object."));
     };
     let Some(name) = fields.get("type").and_then(Value::as_str) else {
         return Err(Fault::new("invalid_event", "A client event must have a 'type' text.").at("type"));
     };
-    let Some((_, shape)) = EVENTS.iter().find(|(known, _)| *known == name) else {
+    let Some((_, shape)) = own.iter().chain(&COMMON).find(|(known, _)| *known == name) else {
         return Err(Fault::new("invalid_event", format!("Unknown client event type '{name}'.")).at("type"));
     };
     shape.check(event, "")
 }
 
-const EVENT_ID: Field = optional("event_id", Shape::Text(512));
+/// The type of a client event and its shape.
+pub(super) type ClientEvent = (&'static str, Shape);
+
+/// The client's own name for an event.
+pub(super) const EVENT_ID: Field = optional("event_id", Shape::Text(512));
 const BARE: Shape = Object(&[TYPE, EVENT_ID]);
 
-static EVENTS: [(&str, Shape); 11] = [
+/// The events whose fields the beta has under other names.
+pub(super) static OWN: [ClientEvent; 3] = [
     ("session.update", Object(&[TYPE, EVENT_ID, required("session", SESSION)])),
-    ("input_audio_buffer.append", Object(&[TYPE, EVENT_ID, required("audio", Rule(audio_text))])),
-    ("input_audio_buffer.commit", BARE),
-    ("input_audio_buffer.clear", BARE),
-    ("output_audio_buffer.clear", BARE),
     (
         "conversation.item.create",
         Object(&[TYPE, EVENT_ID, required("item", Rule(item)), optional("previous_item_id", TEXT)]),
     ),
+    ("response.create", Object(&[TYPE, EVENT_ID, optional("response", RESPONSE)])),
+];
+
+/// The events that are the same in the beta.
+static COMMON: [ClientEvent; 8] = [
+    ("input_audio_buffer.append", Object(&[TYPE, EVENT_ID, required("audio", Rule(audio_text))])),
+    ("input_audio_buffer.commit", BARE),
+    ("input_audio_buffer.clear", BARE),
+    ("output_audio_buffer.clear", BARE),
     ("conversation.item.retrieve", Object(&[TYPE, EVENT_ID, required("item_id", TEXT)])),
     ("conversation.item.delete", Object(&[TYPE, EVENT_ID, required("item_id", TEXT)])),
     (
@@ -62,7 +72,6 @@ static EVENTS: [(&str, Shape); 11] = [
             required("audio_end_ms", Integer(0, i64::MAX)),
         ]),
     ),
-    ("response.create", Object(&[TYPE, EVENT_ID, optional("response", RESPONSE)])),
     ("response.cancel", Object(&[TYPE, EVENT_ID, optional("response_id", TEXT)])),
 ];
 
@@ -214,7 +223,8 @@ const TOOL_CHOICE: Shape = Either(&[
 ]);
 
 const REASONING: Shape = Object(&[optional("effort", OneOf(&["minimal", "low", "medium", "high", "xhigh"]))]);
-const MAX_TOKENS: Shape = Either(&[OneOf(&["inf"]), Integer(1, 4096)]);
+/// How long a response may become.
+pub(super) const MAX_TOKENS: Shape = Either(&[OneOf(&["inf"]), Integer(1, 4096)]);
 const PROMPT: Shape =
     Object(&[required("id", TEXT), optional("version", TEXT), optional("variables", Shape::Map(&VARIABLE))]);
 const VARIABLE: Shape = Either(&[
@@ -228,7 +238,8 @@ const VARIABLE: Shape = Either(&[
         ],
     ),
 ]);
-const TRACING: Shape = Either(&[
+/// Whether the vendor keeps a trace.
+pub(super) const TRACING: Shape = Either(&[
     OneOf(&["auto"]),
     Object(&[
         optional("workflow_name", TEXT),
@@ -252,7 +263,8 @@ fn modalities(value: &Value, path: &str) -> Result<(), Fault> {
     if one { Ok(()) } else { Err(Fault::value(path, "expected exactly one of 'audio', 'text'")) }
 }
 
-fn metadata(value: &Value, path: &str) -> Result<(), Fault> {
+/// Checks what a client may attach to a response.
+pub(super) fn metadata(value: &Value, path: &str) -> Result<(), Fault> {
     Shape::Map(&Shape::Text(512)).check(value, path)?;
     let keys =
         value.as_object().into_iter().flatten().map(|(key, _)| key.chars().count()).collect::<Vec<_>>();

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::options::Options;
+use super::{
+    beta::{Api, beta_name},
+    options::Options,
+};
 
 /// What leaves the simulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,7 @@ pub(super) enum Output {
 /// Events on their way, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
+    api: Api,
     queue: VecDeque<(Duration, Item)>,
     numbered: u64,
     sent: usize,
@@ -33,13 +37,19 @@ enum Item {
 }
 
 impl Wire {
+    /// Nothing on its way yet to a client that speaks this API.
+    pub(super) fn new(api: Api) -> Self {
+        Self { api, ..Self::default() }
+    }
+
     /// Sends an event, unless the options say otherwise.
-    pub(super) fn push(&mut self, mut event: Value, now: Duration, options: &Options) {
+    pub(super) fn push(&mut self, event: Value, now: Duration, options: &Options) {
         let name = event["type"].as_str().expect("an event of ours has a type").to_owned();
         let is_announcement = name == "response.created" || name == "response.done";
         if options.silent || options.drop.contains(&name) || (is_announcement && !options.announce) {
             return;
         }
+        let Some(mut event) = self.api.shown(event) else { return };
         if options.beta_names {
             let Some(beta) = beta_name(&name) else { return };
             event["type"] = json!(beta);
@@ -93,19 +103,4 @@ impl Wire {
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }
-}
-
-/// The name of an event in the beta API ("OpenAI Realtime, Beta and GA names"); `None` where it has none.
-fn beta_name(name: &str) -> Option<&str> {
-    Some(match name {
-        "response.output_text.delta" => "response.text.delta",
-        "response.output_text.done" => "response.text.done",
-        "response.output_audio.delta" => "response.audio.delta",
-        "response.output_audio.done" => "response.audio.done",
-        "response.output_audio_transcript.delta" => "response.audio_transcript.delta",
-        "response.output_audio_transcript.done" => "response.audio_transcript.done",
-        "conversation.item.added" => "conversation.item.created",
-        "conversation.item.done" | "input_audio_buffer.timeout_triggered" => return None,
-        other => other,
-    })
 }

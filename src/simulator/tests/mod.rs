@@ -1,5 +1,6 @@
 //! Tests of whole sessions: frames and time in, events out, no socket except in `socket`.
 
+mod beta;
 mod functions;
 mod properties;
 mod refusals;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
+    beta::Api,
     configuration::Kind,
     options::Options,
     session::{Identity, Session},
@@ -34,6 +36,10 @@ impl Client {
     }
 
     fn of_kind(kind: Kind, options: &[(&str, &str)]) -> Self {
+        Self::of(Api::Ga, kind, options)
+    }
+
+    fn of(api: Api, kind: Kind, options: &[(&str, &str)]) -> Self {
         let options = Options::parse(options.iter().copied()).expect("good options");
         let token = "0123456789abcdef0123456789abcdef".to_owned();
         let identity = Identity {
@@ -41,6 +47,7 @@ impl Client {
             model: "gpt-realtime".to_owned(),
             kind,
             started_at: 1_790_000_000,
+            api,
             wants_beta: false,
         };
         Self { session: Session::new(identity, options), now: Duration::ZERO, closed: None }
@@ -165,4 +172,9 @@ fn audio_of(events: &[Value]) -> Vec<u8> {
         base64_simd::STANDARD.decode_to_vec(event["delta"].as_str().expect("a delta")).expect("base64")
     };
     deltas.iter().flat_map(decode).collect()
+}
+
+/// An error's code and param, as [`Client::refused`] gives them.
+fn code_and_param(code: &str, param: &str) -> (String, Value) {
+    (code.to_owned(), json!(param))
 }

@@ -16,10 +16,6 @@ fn update_refused(session: Value) -> (String, Value) {
     refusal
 }
 
-fn code_and_param(code: &str, param: &str) -> (String, Value) {
-    (code.to_owned(), json!(param))
-}
-
 #[test]
 fn a_session_update_is_refused_for_one_bad_field() {
     let input = |field: &str, value: Value| json!({"type": "realtime", "instructions": "new", "audio": {"input": {field: value}}});

@@ -104,6 +104,41 @@ async fn the_beta_api_is_gone() {
 }
 
 #[actix_web::test]
+async fn each_path_of_azure_speaks_its_own_api_over_a_socket() {
+    const KEY: (&str, &str) = ("api-key", "k");
+    let server = start(Options { azure_key: Some("k".to_owned()), ..Options::default() });
+    let preview = "azure/openai/realtime?api-version=2025-04-01-preview&deployment=d";
+    let ga = "azure/openai/v1/realtime?model=d";
+    // The header of the old clients is nothing to the preview, and too much elsewhere.
+    for (path, beta, first, member) in [
+        (ga, false, "session.created", "output_modalities"),
+        (preview, false, "session.created", "modalities"),
+        (preview, true, "session.created", "modalities"),
+        (ga, true, "error", ""),
+    ] {
+        let url = server.url.replace("openai", path);
+        let mut request = awc::Client::new().ws(url).set_header(KEY.0, KEY.1);
+        if beta {
+            request = request.set_header("OpenAI-Beta", "realtime=v1");
+        }
+        let (_, mut socket) = request.connect().await.expect("an upgrade");
+        let events = read_until(&mut socket, first).await;
+        match first {
+            "error" => assert_eq!(events[0]["error"]["code"], "beta_api_shape_disabled"),
+            _ => assert!(events[0]["session"].get(member).is_some(), "{path}: {}", events[0]),
+        }
+    }
+    for (path, status) in [(ga, 401), (preview, 401)] {
+        let request = awc::Client::new().ws(server.url.replace("openai", path)).set_header(KEY.0, "wrong");
+        let Err(WsClientError::InvalidResponseStatus(got)) = request.connect().await else {
+            panic!("{path}: expected a refusal")
+        };
+        assert_eq!(got.as_u16(), status);
+    }
+    server.handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn refusals_come_before_the_upgrade() {
     let server = start(Options::default());
     for (query, status) in [
