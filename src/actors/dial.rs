@@ -28,6 +28,7 @@ pub struct Dialer {
     headers: Vec<(String, String)>,
     timeout: Duration,
     attempts: u32,
+    speaks_beta: bool,
 }
 
 impl Dialer {
@@ -45,7 +46,13 @@ impl Dialer {
             headers: key.into_iter().chain(own).collect(),
             timeout: backend.connect_timeout,
             attempts: backend.dial_attempts,
+            speaks_beta: backend.speaks_beta(),
         }
+    }
+
+    /// Whether the server takes events in the shape of the beta API.
+    pub(super) fn speaks_beta(&self) -> bool {
+        self.speaks_beta
     }
 
     /// Dials until the upgrade succeeds or there is no point in going on: a server that answers has

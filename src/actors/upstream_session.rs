@@ -24,9 +24,10 @@ use crate::{
     gate::{Input, Leg, LegEnd, UpstreamError, sendable},
     protocol::{
         DecodeError,
-        realtime::{Append, ServerEvent},
+        realtime::{Append, ClientEvent, ServerEvent},
         shorten,
     },
+    translate::beta,
     websocket::{Fragments, Joined},
 };
 
@@ -159,6 +160,20 @@ impl UpstreamSession {
         self.tell(input, context);
     }
 
+    /// The event as text, in the shape that the server takes. (An append is the same in both.)
+    fn encoded(&self, event: ClientEvent) -> String {
+        log::trace!("{} dir=upstream sends type={}", self.trace, event.kind());
+        if !self.dialer.speaks_beta() {
+            return event.encode();
+        }
+        let beta::Translated { event, left_out } = beta::translate(event);
+        if !left_out.is_empty() {
+            let left_out = left_out.join(", ");
+            log::info!("{} dir=upstream left out for the beta api: {left_out}", self.trace);
+        }
+        event.encode()
+    }
+
     /// The Realtime API has no binary frames.
     fn binary(&mut self, audio: &Bytes, context: &mut Context<Self>) {
         log::warn!("{} dir=upstream a binary frame of {} bytes", self.trace, audio.len());
@@ -227,8 +242,7 @@ impl Handler<ToUpstream> for UpstreamSession {
                     .spawn(dial.into_actor(self).map(|dialled, act, context| act.dialled(dialled, context)));
             }
             ToUpstream::Event { event, weight } => {
-                let text = event.encode();
-                log::trace!("{} dir=upstream sends type={}", self.trace, event.kind());
+                let text = self.encoded(*event);
                 self.queue(OpCode::Text, text.as_bytes(), weight);
             }
             ToUpstream::Append { audio, weight, .. } if audio.is_empty() => {

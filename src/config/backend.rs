@@ -30,6 +30,8 @@ pub struct Backend {
     pub api_key: Option<Secret>,
     /// The header that carries the key.
     pub auth_header: AuthHeader,
+    /// The shape of the events that upstream takes; see [`Backend::speaks_beta`].
+    pub api_shape: ApiShape,
     /// Further headers of the upgrade request. Values may be secrets: they are never printed.
     pub headers: BTreeMap<String, String>,
     /// Authorities that vouch for upstream, besides those that browsers trust.
@@ -87,6 +89,17 @@ pub enum AuthHeader {
     Bearer,
     /// `api-key: KEY`, as Azure has it.
     ApiKey,
+}
+
+/// The shape of the events that upstream takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiShape {
+    /// `Beta` if the URL's query has `api-version`, as Azure's preview endpoint wants it, else `Ga`.
+    Auto,
+    /// The general-availability API.
+    Ga,
+    /// The beta before it.
+    Beta,
 }
 
 /// Which messages the client is sent beyond the Voice Agent protocol.
@@ -232,6 +245,7 @@ impl Backend {
             model: Some("gpt-realtime".into()),
             api_key: None,
             auth_header: AuthHeader::Bearer,
+            api_shape: ApiShape::Auto,
             headers: BTreeMap::new(),
             tls_ca: None,
             dialect: Dialect::Auto,
@@ -248,6 +262,15 @@ impl Backend {
             voices: BTreeMap::new(),
             instructions: None,
             tools: Vec::new(),
+        }
+    }
+
+    /// Whether upstream takes events in the shape of the beta API.
+    pub fn speaks_beta(&self) -> bool {
+        match self.api_shape {
+            ApiShape::Auto => self.url.has_parameter("api-version"),
+            ApiShape::Ga => false,
+            ApiShape::Beta => true,
         }
     }
 }
@@ -269,6 +292,15 @@ impl BackendUrl {
             None => false,
         };
         url.scheme() == "ws" && !loopback
+    }
+
+    /// Whether the query has a parameter of this name.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        let query = match self {
+            Self::Remote(url) => url.query(),
+            Self::SelfPath(path) => path.split_once('?').map(|(_, query)| query),
+        };
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(known, _)| known == name)
     }
 }
 

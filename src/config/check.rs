@@ -11,7 +11,9 @@ use super::check_backend::{backend, is_name};
 use super::error::ConfigError;
 use super::raw::{RawAuth, RawConfig, RawFunctions, RawLimits, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
-use super::{Auth, Backend, BackendUrl, Config, Functions, Limits, Logging, Server, Simulator};
+use super::{
+    Auth, Backend, BackendUrl, Config, Functions, Limits, Logging, Server, Simulator, TurnDetection,
+};
 
 /// Checks a whole configuration.
 pub(super) fn check(
@@ -55,6 +57,12 @@ pub(super) fn check(
         if backend.url.is_cleartext_to_others() {
             let key = reader.key("url");
             warnings.push(format!("{key}: audio and keys go to {} without encryption", backend.url));
+        }
+        if let TurnDetection::ServerVad { idle_timeout_ms: Some(_), .. } = backend.turn_detection
+            && backend.speaks_beta()
+        {
+            let key = reader.key("turn_detection.idle_timeout_ms");
+            warnings.push(format!("{key}: upstream speaks the beta api, which has no such field"));
         }
     }
     Ok(Config { server, logging, auth, limits, functions, simulator, backends, warnings })

@@ -13,8 +13,8 @@ use super::error::ConfigError;
 use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
-    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret, TlsCa,
-    Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret,
+    TlsCa, Tool, Transcription, TurnDetection,
 };
 
 /// Checks one backend. The environment is where `api_key_env` is looked up.
@@ -36,6 +36,7 @@ pub(super) fn backend(
         model: if raw.model.is_some() { reader.text(&raw.model, "model")? } else { default.model },
         api_key: api_key(raw, reader, environment)?,
         auth_header: reader.word(&raw.auth_header, "auth_header", &AUTH_HEADERS, default.auth_header)?,
+        api_shape: reader.word(&raw.api_shape, "api_shape", &API_SHAPES, default.api_shape)?,
         headers: headers(&raw.headers, &reader.inside("headers"))?,
         tls_ca: tls_ca(raw, reader)?,
         dialect: reader.word(&raw.dialect, "dialect", &DIALECTS, default.dialect)?,
@@ -335,6 +336,8 @@ pub(super) const KINDS: [(&str, BackendKind); 1] =
     [(BackendKind::OpenaiRealtime.name(), BackendKind::OpenaiRealtime)];
 pub(super) const AUTH_HEADERS: [(&str, AuthHeader); 2] =
     [("bearer", AuthHeader::Bearer), ("api-key", AuthHeader::ApiKey)];
+pub(super) const API_SHAPES: [(&str, ApiShape); 3] =
+    [("auto", ApiShape::Auto), ("ga", ApiShape::Ga), ("beta", ApiShape::Beta)];
 pub(super) const DIALECTS: [(&str, Dialect); 3] =
     [("auto", Dialect::Auto), ("deepgram", Dialect::Deepgram), ("component", Dialect::Component)];
 pub(super) const GREETING_MODES: [(&str, GreetingMode); 2] =

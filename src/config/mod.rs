@@ -23,8 +23,8 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use self::backend::{
-    AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret, TlsCa,
-    Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret,
+    TlsCa, Tool, Transcription, TurnDetection,
 };
 pub use self::error::ConfigError;
 

@@ -87,6 +87,7 @@ pub(super) struct RawBackend {
     pub(super) api_key_env: Raw,
     pub(super) api_key_file: Raw,
     pub(super) auth_header: Raw,
+    pub(super) api_shape: Raw,
     pub(super) headers: BTreeMap<String, Value>,
     pub(super) tls_ca_file: Raw,
     pub(super) function_calls: Raw,

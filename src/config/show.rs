@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::check::LEVELS;
-use super::check_backend::{AUTH_HEADERS, DIALECTS, EAGERNESS, GREETING_MODES, KINDS, lock_words};
+use super::check_backend::{
+    API_SHAPES, AUTH_HEADERS, DIALECTS, EAGERNESS, GREETING_MODES, KINDS, lock_words,
+};
 use super::{Backend, Config, Tool, Transcription, TurnDetection};
 
 /// The whole configuration.
@@ -56,6 +58,7 @@ pub(super) fn backend(backend: &Backend) -> String {
     out.key("model", quoted(backend.model.as_deref().unwrap_or_default()));
     out.optional("api_key", backend.api_key.as_ref().map(|secret| quoted(&secret.to_string())));
     out.key("auth_header", word(&AUTH_HEADERS, backend.auth_header));
+    out.key("api_shape", word(&API_SHAPES, backend.api_shape));
     // Which header holds a credential cannot be told from its name.
     let headers = backend.headers.keys().map(|name| format!("{} = \"***\"", key(name)));
     out.key("headers", table(headers));

@@ -69,6 +69,7 @@ use crate::{
         shorten,
     },
     translate::{
+        beta,
         settings::{AudioPlan, TurnTaking},
         to_client,
         updates::{update_listen, update_prompt, update_speak, update_think},
@@ -449,7 +450,19 @@ impl Gate {
     }
 
     fn push_event(&mut self, event: ClientEvent) {
+        if self.backend.speaks_beta() {
+            self.warn_of_losses(&event);
+        }
         self.push_upstream(UpstreamFrame::Event(Box::new(event)));
+    }
+
+    /// What upstream's beta has no place for is left out of what goes up; whoever asked for it is told.
+    fn warn_of_losses(&mut self, event: &ClientEvent) {
+        let left_out = beta::translate(event.clone()).left_out.join(", ");
+        if !left_out.is_empty() {
+            let description = format!("upstream speaks the beta api, which has no {left_out}");
+            self.tell_warning("NOT_IN_BETA_API", description);
+        }
     }
 
     fn push_upstream(&mut self, frame: UpstreamFrame) {

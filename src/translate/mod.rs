@@ -2,6 +2,7 @@
 //! the gate's business; here is what the bytes say.
 
 pub mod audio;
+pub mod beta;
 mod context;
 mod formats;
 pub mod g711;

@@ -4,6 +4,7 @@
 //! numbers; the others go where those do not look.
 
 mod audio;
+mod azure;
 mod client_input;
 mod dialling;
 mod endings;

@@ -48,6 +48,7 @@ fn defaults_are_those_documented() {
     let backend = &config.backends[0];
     assert_eq!(backend.model.as_deref(), Some("gpt-realtime"));
     assert_eq!((&backend.api_key, backend.auth_header), (&None, AuthHeader::Bearer));
+    assert_eq!((backend.api_shape, backend.speaks_beta()), (ApiShape::Auto, false));
     assert_eq!(backend.deferred_response_timeout, Duration::from_millis(20_000));
     assert_eq!((backend.connect_timeout, backend.dial_attempts), (Duration::from_secs(10), 2));
     assert_eq!((backend.dialect, backend.greeting_mode), (Dialect::Auto, GreetingMode::Text));
@@ -96,6 +97,36 @@ fn urls_may_lack_a_path_or_have_a_path_or_a_query() {
         let BackendUrl::Remote(parsed) = &config.backends[0].url else { panic!("{url} became a self url") };
         assert_eq!((parsed.path(), parsed.query()), (path, query), "{url}");
     }
+}
+
+#[test]
+fn the_shape_of_events_is_told_by_the_url_unless_it_is_configured() {
+    const PREVIEW: &str = "wss://h/openai/realtime?api-version=2025-04-01-preview&deployment=d";
+    for (url, line, is_beta) in [
+        ("wss://h/openai/v1/realtime?model=d", "", false),
+        ("wss://h/v1/realtime?x=api-version", "api_shape = \"auto\"", false),
+        ("wss://h/v1/realtime", "api_shape = \"beta\"", true),
+        (PREVIEW, "", true),
+        (PREVIEW, "api_shape = \"auto\"", true),
+        (PREVIEW, "api_shape = \"ga\"", false),
+        ("self:/sim/azure/openai/realtime?deployment=d&api-version=1", "", true),
+        ("self:/sim/openai", "", false),
+    ] {
+        let text = format!("[simulator]\nenabled = true\n{}{line}\n", BACKEND.replace("wss://h", url));
+        assert_eq!(load(&text).expect(url).backends[0].speaks_beta(), is_beta, "{url} {line}");
+    }
+}
+
+#[test]
+fn a_field_that_the_beta_does_not_have_is_a_warning() {
+    let of = |lines: &str| load(&format!("{BACKEND}{lines}\n")).expect(lines).warnings;
+    let idle = "turn_detection = { idle_timeout_ms = 6000 }";
+    assert_eq!(of(idle), Vec::<String>::new());
+    assert_eq!(of("api_shape = \"beta\""), Vec::<String>::new());
+    assert_eq!(
+        of(&format!("api_shape = \"beta\"\n{idle}")),
+        ["backends[0].turn_detection.idle_timeout_ms: upstream speaks the beta api, which has no such field"]
+    );
 }
 
 #[test]

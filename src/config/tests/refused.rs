@@ -140,6 +140,7 @@ fn bad_keys_of_a_backend() {
         ("function_calls = \"server\"", "function_calls: \"server\" is not known, must be \"client\""),
         ("dialect = \"x\"", "dialect: \"x\" is not known, must be \"auto\", \"deepgram\" or \"component\""),
         ("auth_header = \"token\"", "auth_header: \"token\" is not known, must be \"bearer\" or \"api-key\""),
+        ("api_shape = \"alpha\"", "api_shape: \"alpha\" is not known, must be \"auto\", \"ga\" or \"beta\""),
         ("greeting_mode = \"sing\"", "greeting_mode: \"sing\" is not known, must be \"text\" or \"speak\""),
         ("dial_attempts = 0", "dial_attempts: must be 1 to 10, is 0"),
         ("dial_attempts = 11", "dial_attempts: must be 1 to 10, is 11"),

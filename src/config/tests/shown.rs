@@ -50,6 +50,7 @@ url = "self:/sim/openai"
 model = "gpt-realtime"
 # api_key is not set
 auth_header = "bearer"
+api_shape = "auto"
 headers = {}
 # tls_ca_file is not set
 function_calls = "client"

@@ -1,5 +1,6 @@
 //! The gate's rules as tests: by number, as every order of two scripts, and as random input.
 
+mod beta;
 mod odd_servers;
 mod oracle;
 mod render;

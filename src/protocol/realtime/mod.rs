@@ -1,5 +1,5 @@
 //! The upstream leg: OpenAI's Realtime API in its general-availability shape. The older beta names are
-//! read as aliases and never sent.
+//! read as aliases and never sent; the beta's members are there for whoever puts an event into that shape.
 
 mod client;
 mod objects;

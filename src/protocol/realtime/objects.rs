@@ -19,7 +19,7 @@ impl Session {
 
 wire! {
     /// The session's configuration; in an update only the members that change. What follows `include`
-    /// is the beta's, read from servers that still have that shape and never sent (section 8).
+    /// is the beta's: read from servers that still have that shape, and sent to those alone (section 8).
     Session {
         #[serde(rename = "type")]
         kind: String,
@@ -189,7 +189,7 @@ wire! {
         event_id: EventId,
     }
 
-    /// What `response.create` may override for one response.
+    /// What `response.create` may override for one response. What follows `tools` is the beta's.
     ResponseParams {
         audio: Value,
         conversation: String,
@@ -203,5 +203,9 @@ wire! {
         reasoning: Value,
         tool_choice: Value,
         tools: Vec<Tool>,
+        modalities: Vec<String>,
+        voice: Value,
+        output_audio_format: String,
+        max_response_output_tokens: Value,
     }
 }

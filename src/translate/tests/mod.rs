@@ -1,5 +1,6 @@
 //! Translation from outside: JSON of one protocol in, JSON of the other out.
 
+mod beta;
 mod settings;
 mod to_client;
 mod to_upstream;
