@@ -198,7 +198,7 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
         audio: Some(realtime::AudioConfig {
             input: Some(realtime::InputConfig {
                 format: Some(realtime_format(audio.upstream_input)),
-                transcription: Some(transcription(agent, backend)?),
+                transcription: Some(transcription(agent, turn_detection, backend)?),
                 turn_detection: Some(realtime_turn_detection(
                     turn_detection,
                     backend.barge_in,
@@ -250,12 +250,21 @@ fn from_component(agent: &AgentSettings) -> bool {
         || agent.think.as_ref().is_some_and(|think| think.as_slice().iter().any(of_component))
 }
 
-fn transcription(agent: &AgentSettings, backend: &Backend) -> Result<realtime::Transcription, SettingsError> {
+fn transcription(
+    agent: &AgentSettings,
+    turn_detection: &TurnDetection,
+    backend: &Backend,
+) -> Result<realtime::Transcription, SettingsError> {
     if let Some(tag) = &agent.language {
         listen::check_language(tag, "agent.language")?;
     }
     let provider = agent.listen.as_ref().and_then(|listen| listen.provider.as_ref());
     let listening = listen::listening(provider, "agent.listen.provider")?;
+    // Upstream would drop the whole update (Realtime sheet section 2).
+    if listening.model.as_deref() == Some("gpt-realtime-whisper") && *turn_detection != TurnDetection::Manual
+    {
+        return Err(invalid("agent.listen.provider.model", "gpt-realtime-whisper needs manual turns"));
+    }
     Ok(listen::transcription(&listening, agent.language.as_deref(), backend))
 }
 

@@ -60,7 +60,11 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
 
     let model = match &think.provider {
         None => None,
-        Some(provider) => text_member(&provider.0, "model", &format!("{path}.provider"))?,
+        Some(provider) => {
+            let path = format!("{path}.provider");
+            text_member(&provider.0, "type", &path)?;
+            text_member(&provider.0, "model", &path)?.filter(|model| !model.trim().is_empty())
+        }
     };
     check_endpoint(think.endpoint.as_ref(), &format!("{path}.endpoint"))?;
     Ok(Thinking {

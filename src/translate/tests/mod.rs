@@ -4,6 +4,7 @@ mod beta;
 mod settings;
 mod to_client;
 mod to_upstream;
+mod updates;
 
 use serde_json::Value;
 

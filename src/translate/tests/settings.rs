@@ -1,6 +1,6 @@
 //! Settings and the session that it becomes, as a table: `fixtures/settings/*.json`. A case has `settings`,
 //! optional TOML of the `backend`, and either the whole `session` or the `error`; it may also say
-//! `greeting`, `component`, `audio` and `turns`.
+//! `greeting`, `component`, `audio`, `turns`, `prompt`, `previous`, `history`, `think_model` and `warnings`.
 
 use std::{fs, path::Path};
 
@@ -11,9 +11,9 @@ use crate::{
     config::{Backend, Config},
     protocol::{
         DecodeError,
-        agent::{ClientMessage, Settings},
+        agent::{ClientMessage, Notice, Settings},
     },
-    translate::settings::{AudioPlan, Translated, TurnTaking, translate},
+    translate::settings::{AudioPlan, Translated, TurnTaking, instructions, translate},
 };
 
 #[derive(Deserialize)]
@@ -30,14 +30,24 @@ struct Case {
     component: Option<bool>,
     audio: Option<Value>,
     turns: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    prompt: Option<Value>,
+    previous: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    history: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    think_model: Option<Value>,
+    /// Each as `CODE: description`; none where the case does not say.
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 /// A member that is null says so, unlike one that is absent.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+pub(super) fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-fn backend(more: &str) -> Backend {
+pub(super) fn backend(more: &str) -> Backend {
     const KEYS: &str =
         "[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"wss://h\"\n";
     let config = Config::from_toml("case", &format!("{KEYS}{more}"), []);
@@ -83,7 +93,7 @@ fn each_settings_becomes_the_session_of_its_fixture() {
             checked += 1;
         }
     }
-    assert!(checked > 200, "{checked} cases in {directory:?}");
+    assert!(checked > 300, "{checked} cases in {directory:?}");
 }
 
 #[track_caller]
@@ -109,6 +119,25 @@ fn check(case: &Case, place: &str) {
     if let Some(turns) = &case.turns {
         assert_eq!(describe_turns(translated.turns), *turns, "{place}");
     }
+    let whole = instructions(translated.prompt.as_deref(), &translated.previous);
+    assert_eq!(translated.session.instructions, whole, "{place}");
+    if let Some(prompt) = &case.prompt {
+        assert_eq!(json!(translated.prompt), *prompt, "{place}");
+    }
+    if let Some(previous) = &case.previous {
+        assert_eq!(translated.previous, *previous, "{place}");
+    }
+    if let Some(history) = &case.history {
+        assert_eq!(json!(translated.history), *history, "{place}");
+    }
+    if let Some(model) = &case.think_model {
+        assert_eq!(json!(translated.think_model), *model, "{place}");
+    }
+    assert_eq!(lines(&translated.warnings), case.warnings, "{place}");
+}
+
+pub(super) fn lines(warnings: &[Notice]) -> Vec<String> {
+    warnings.iter().map(|warning| format!("{}: {}", warning.code, warning.description)).collect()
 }
 
 fn describe_audio(plan: AudioPlan) -> Value {
@@ -131,7 +160,7 @@ fn describe_turns(turns: TurnTaking) -> Value {
 }
 
 /// JSON has one kind of number: `1` and `1.0` are the same.
-fn numbers(value: Value) -> Value {
+pub(super) fn numbers(value: Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(values) => values.into_iter().map(numbers).collect(),
