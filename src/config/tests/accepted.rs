@@ -54,6 +54,8 @@ fn defaults_are_those_documented() {
     assert_eq!((backend.dialect, backend.greeting_mode), (Dialect::Auto, GreetingMode::Text));
     assert_eq!(backend.transcription.model, "gpt-4o-transcribe");
     assert!(backend.aliases.is_empty() && backend.headers.is_empty() && backend.tools.is_empty());
+    assert_eq!((backend.lock, backend.barge_in), (Lock::default(), true));
+    assert!(backend.voices.is_empty());
 }
 
 #[test]
@@ -193,6 +195,53 @@ fn turn_detection_has_three_types() {
         let config = load(&format!("{BACKEND}turn_detection = {toml}\n")).expect(toml);
         assert_eq!(config.backends[0].turn_detection, expected);
     }
+}
+
+#[test]
+fn any_of_three_can_be_locked() {
+    let none = Lock::default();
+    for (toml, expected) in [
+        ("[]", none),
+        ("[\"instructions\"]", Lock { instructions: true, ..none }),
+        ("[\"tools\"]", Lock { tools: true, ..none }),
+        ("[\"voice\", \"voice\"]", Lock { voice: true, ..none }),
+        ("[\"voice\", \"tools\", \"instructions\"]", Lock { instructions: true, tools: true, voice: true }),
+    ] {
+        let config = load(&format!("{BACKEND}lock = {toml}\n")).expect(toml);
+        assert_eq!(config.backends[0].lock, expected, "{toml}");
+    }
+}
+
+#[test]
+fn without_barge_in_upstream_does_not_interrupt() {
+    for (lines, barge_in, interrupt) in [
+        ("", true, Some(true)),
+        ("barge_in = true", true, Some(true)),
+        ("barge_in = false", false, Some(false)),
+        ("barge_in = false\nturn_detection = { interrupt_response = false }", false, Some(false)),
+        ("barge_in = true\nturn_detection = { interrupt_response = false }", true, Some(false)),
+        ("barge_in = false\nturn_detection = { type = \"semantic_vad\" }", false, Some(false)),
+        ("barge_in = false\nturn_detection = { type = \"manual\" }", false, None),
+    ] {
+        let config = load(&format!("{BACKEND}{lines}\n")).expect(lines);
+        let backend = &config.backends[0];
+        let interrupts = match backend.turn_detection {
+            TurnDetection::ServerVad { interrupt_response, .. }
+            | TurnDetection::SemanticVad { interrupt_response, .. } => Some(interrupt_response),
+            TurnDetection::Manual => None,
+        };
+        assert_eq!((backend.barge_in, interrupts), (barge_in, interrupt), "{lines}");
+    }
+}
+
+#[test]
+fn voices_are_found_by_any_name() {
+    let text = format!(
+        "{BACKEND}[backends.voices]\n\"aura-2.thalia-en\" = \"coral\"\n\"*\" = \"cedar\"\nJoanna = \"marin\"\n"
+    );
+    let config = load(&text).expect("voices");
+    let voices: Vec<_> = config.backends[0].voices.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(voices, [("*", "cedar"), ("Joanna", "marin"), ("aura-2.thalia-en", "coral")]);
 }
 
 #[test]

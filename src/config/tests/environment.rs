@@ -51,6 +51,9 @@ fn backends_are_found_by_name_and_text_stays_text() {
             ("VOXBRIDGE__BACKENDS__OPEN_AI__TRANSCRIPTION__LANGUAGE", "no"),
             ("VOXBRIDGE__BACKENDS__OPEN_AI__TURN_DETECTION__THRESHOLD", "0.25"),
             ("VOXBRIDGE__BACKENDS__OPEN_AI__HEADERS__X_TEAM", "12"),
+            ("VOXBRIDGE__BACKENDS__OPEN_AI__VOICES__AURA_ASTERIA_EN", "marin"),
+            ("VOXBRIDGE__BACKENDS__OPEN_AI__LOCK", "tools, voice"),
+            ("VOXBRIDGE__BACKENDS__OPEN_AI__BARGE_IN", "FALSE"),
         ],
     )
     .expect("overrides");
@@ -65,6 +68,8 @@ fn backends_are_found_by_name_and_text_stays_text() {
     assert_eq!(b.transcription.language.as_deref(), Some("no"));
     assert!(matches!(b.turn_detection, TurnDetection::ServerVad { threshold: 0.25, .. }));
     assert_eq!(b.headers["x-team"], "12");
+    assert_eq!(b.voices["aura-asteria-en"], "marin");
+    assert_eq!((b.lock, b.barge_in), (Lock { tools: true, voice: true, ..Lock::default() }, false));
 }
 
 #[test]
@@ -79,6 +84,18 @@ fn an_override_replaces_the_files_alternatives() {
     let config = load_with(&text, &[("VOXBRIDGE__BACKENDS__A__HEADERS__X_TEAM", "b")]).expect("replaced");
     let headers: Vec<_> = config.backends[0].headers.iter().collect();
     assert_eq!(headers, [(&"X-Team".to_owned(), &"b".to_owned())]);
+
+    let text = format!("{BACKEND}voices = {{ Aura_2-en = \"a\" }}\n");
+    let config = load_with(&text, &[("VOXBRIDGE__BACKENDS__A__VOICES__AURA_2_EN", "b")]).expect("replaced");
+    let voices: Vec<_> = config.backends[0].voices.iter().collect();
+    assert_eq!(voices, [(&"Aura_2-en".to_owned(), &"b".to_owned())]);
+}
+
+#[test]
+fn barge_in_of_the_default_configuration_can_be_turned_off() {
+    let name = "VOXBRIDGE__BACKENDS__OPENAI__BARGE_IN".to_owned();
+    let config = Config::from_toml(DEFAULT_NAME, DEFAULT_TEXT, [(name, "false".to_owned())]);
+    assert!(!config.expect("nothing contradicts it").backends[0].barge_in);
 }
 
 #[test]
@@ -118,6 +135,12 @@ fn refusals_name_the_variable() {
         ("VOXBRIDGE__BACKENDS__A__API_KEY", "", "backends[0].api_key: must not be empty"),
         ("VOXBRIDGE__BACKENDS__A__TOOLS", "[]", "backends[0].tools: expected a list"),
         ("VOXBRIDGE__BACKENDS__A__NAME__X", "1", "unknown key backends[0].name.x"),
+        (
+            "VOXBRIDGE__BACKENDS__A__LOCK",
+            "voice,prompt",
+            "backends[0].lock: \"prompt\" is not known, must be \"instructions\", \"tools\" or \"voice\"",
+        ),
+        ("VOXBRIDGE__BACKENDS__A__VOICES__X", "", "backends[0].voices.x: must not be empty"),
         ("VOXBRIDGE__BACKENDS__A__DIAL_ATTEMPTS", "11", "backends[0].dial_attempts: must be 1 to 10, is 11"),
         (
             "VOXBRIDGE__BACKENDS__A__TURN_DETECTION__EAGERNESS",

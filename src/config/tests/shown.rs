@@ -82,7 +82,8 @@ fn everything_but_secrets_reads_back() {
          turn_detection = {{ type = \"semantic_vad\", eagerness = \"high\" }}\n\
          transcription = {{ model = \"m\", language = \"en\", prompt = \"p\" }}\n\
          tools = [{{ name = \"t\", description = \"d\", parameters = {{ a = [1, 2.0, true, \"x\"], \"b c\" = {{}} }} }}]\n\
-         {}turn_detection = {{ type = \"manual\" }}\n\
+         lock = [\"voice\", \"instructions\"]\nvoices = {{ \"aura-2-thalia-en\" = \"coral\", \"*\" = \"a\\\"b\" }}\n\
+         {}turn_detection = {{ type = \"manual\" }}\nbarge_in = false\n\
          {}turn_detection = {{ idle_timeout_ms = 6000, threshold = 1 }}\n",
         BACKEND.replace("\"a\"", "\"b\"").replace("/a", "/b"),
         BACKEND.replace("\"a\"", "\"c\"").replace("/a", "/c"),
