@@ -15,4 +15,5 @@ mod tests;
 mod think;
 pub mod to_client;
 pub mod to_upstream;
+mod turns;
 pub mod updates;

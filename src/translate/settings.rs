@@ -10,6 +10,7 @@ use super::{
     formats::{audio_plan, realtime_format},
     listen, speak,
     think::{self, Thinking},
+    turns::{realtime_turn_detection, turn_taking},
 };
 use crate::{
     config::{Backend, TurnDetection},
@@ -266,56 +267,6 @@ fn transcription(
         return Err(invalid("agent.listen.provider.model", "gpt-realtime-whisper needs manual turns"));
     }
     Ok(listen::transcription(&listening, agent.language.as_deref(), backend))
-}
-
-fn turn_taking(detection: &TurnDetection, barge_in: bool) -> TurnTaking {
-    match TurnTaking::from(detection) {
-        TurnTaking::Detected { create_response, interrupt_response } => {
-            TurnTaking::Detected { create_response, interrupt_response: interrupt_response && barge_in }
-        }
-        TurnTaking::Manual => TurnTaking::Manual,
-    }
-}
-
-fn realtime_turn_detection(
-    detection: &TurnDetection,
-    barge_in: bool,
-    client_idle_ms: Option<f64>,
-) -> Option<realtime::TurnDetection> {
-    match detection {
-        TurnDetection::Manual => None,
-        TurnDetection::ServerVad {
-            threshold,
-            prefix_padding_ms,
-            silence_duration_ms,
-            idle_timeout_ms,
-            create_response,
-            interrupt_response,
-        } => Some(realtime::TurnDetection {
-            kind: Some("server_vad".to_owned()),
-            threshold: Some(*threshold),
-            prefix_padding_ms: Some(*prefix_padding_ms),
-            silence_duration_ms: Some(*silence_duration_ms),
-            // Clients count in the same unit but below the API's range; negative is their "never".
-            idle_timeout_ms: match client_idle_ms {
-                None => *idle_timeout_ms,
-                Some(ms) => (ms >= 0.0).then(|| ms.round().clamp(5_000.0, 30_000.0) as u32),
-            },
-            eagerness: None,
-            create_response: Some(*create_response),
-            interrupt_response: Some(*interrupt_response && barge_in),
-            model_version: None,
-        }),
-        TurnDetection::SemanticVad { eagerness, create_response, interrupt_response } => {
-            Some(realtime::TurnDetection {
-                kind: Some("semantic_vad".to_owned()),
-                eagerness: Some(eagerness.name().to_owned()),
-                create_response: Some(*create_response),
-                interrupt_response: Some(*interrupt_response && barge_in),
-                ..Default::default()
-            })
-        }
-    }
 }
 
 fn output_config(

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Backend, Config},
+    config::{Backend, Config, Eagerness, TurnDetection},
     protocol::{
         DecodeError,
         agent::{ClientMessage, Notice, Settings},
@@ -233,4 +233,21 @@ fn integers_are_written_as_integers() {
 fn the_default_plan_is_that_of_an_empty_settings() {
     let translated = translate(&Settings::default(), &backend("")).expect("a session");
     assert_eq!(translated.audio, AudioPlan::default());
+}
+
+#[test]
+fn without_barge_in_upstream_interrupts_nothing_whatever_turn_detection_says() {
+    let interrupts = TurnDetection::SemanticVad {
+        eagerness: Eagerness::Auto,
+        create_response: true,
+        interrupt_response: true,
+    };
+    for turn_detection in [TurnDetection::default(), interrupts] {
+        let backend = Backend { barge_in: false, turn_detection, ..backend("") };
+        let translated = translate(&Settings::default(), &backend).expect("a session");
+        let detection = translated.session.stated_turn_detection().flatten().expect("stated");
+        assert_eq!(detection.interrupt_response, Some(false));
+        let turns = TurnTaking::Detected { create_response: true, interrupt_response: false };
+        assert_eq!(translated.turns, turns);
+    }
 }
