@@ -2,7 +2,7 @@
 //! what the user hears is one answer, never two, never none. Calls and refused events have files of their own.
 
 use super::{
-    scenario::{Run, Scenario, Step, at, at_lines, check_all, deepgram, due, fresh},
+    scenario::{Action, Run, Scenario, Step, at, at_lines, check_all, deepgram, due, fresh},
     words::{
         audio, audio_done, confirmed, created, done, error, error_for, inject, message_added,
         session_updated, settings, speech_started, speech_stopped, transcript_delta, transcript_done,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::TurnDetection,
-    gate::Input,
+    gate::{Input, Leg},
     protocol::agent::{Role, ServerMessage},
 };
 
@@ -231,6 +231,41 @@ fn barge_in_while_the_end_of_the_answer_is_on_its_way() {
         ],
     );
     assert_heard(&run, &["Once upon", "Yes?"], 1);
+}
+
+/// The user speaks twice while the answer is still on its way to the client: it is truncated once, and what
+/// the socket takes of it afterwards counts for nothing, since the client plays no more of it.
+#[test]
+fn barge_in_twice_while_the_answer_is_on_its_way() {
+    for delivered in [true, false] {
+        let mut first =
+            at(100, audio("resp_1", "item_1", 9_600), ["client AgentStartedSpeaking", "client audio 9600"]);
+        if !delivered {
+            first = first.undelivered();
+        }
+        let heard = if delivered { "up truncate item_1 at 20 ms" } else { "up truncate item_1 at 0 ms" };
+        let run = story(
+            deepgram(),
+            [
+                vec![
+                    at(1, created("resp_1"), []),
+                    at(2, message_added("resp_1", "item_1"), []),
+                    first,
+                    at(110, audio("resp_1", "item_1", 9_600), ["client audio 9600"]).undelivered(),
+                    at(120, speech_started(), ["client AgentAudioDone", "client UserStartedSpeaking", heard])
+                        .undelivered(),
+                    at(130, Action::Delivers(Leg::Client), []),
+                    at(131, done("resp_1", "cancelled"), ["ignored R13"]),
+                    at(140, speech_stopped(), []),
+                    at(150, speech_started(), ["client UserStartedSpeaking"]),
+                    at(200, speech_stopped(), []),
+                    at(210, created("resp_2"), []),
+                ],
+                says(220, "resp_2", "Yes?", &[]),
+            ],
+        );
+        assert_heard(&run, &["Yes?"], 0);
+    }
 }
 
 fn opening() -> Vec<Step> {
