@@ -9,6 +9,7 @@ mod client_input;
 mod dialling;
 mod endings;
 mod handshake;
+mod interruptions;
 mod latency;
 mod limits;
 mod message_sizes;
