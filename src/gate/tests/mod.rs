@@ -8,8 +8,8 @@ mod scenario;
 mod simulated;
 mod words;
 
+mod events;
 mod interleavings;
-
 mod properties;
 mod races;
 mod races_calls;

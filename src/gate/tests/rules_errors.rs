@@ -118,7 +118,12 @@ fn r15_a_failed_or_incomplete_response_is_told_by_its_code() {
     let incomplete = json!({"status": "incomplete",
         "status_details": {"type": "incomplete", "reason": "max_output_tokens"}});
     let expired = json!({"status": "failed", "status_details": {"error": {"code": "session_expired"}}});
+    let quota = json!({"status": "failed", "status_details": {"type": "failed",
+        "error": {"type": "insufficient_quota", "code": "insufficient_quota", "message": "pay first"}}});
+    let filtered = json!({"status": "incomplete", "status_details": {"reason": "content_filter"}});
     for (members, expected) in [
+        (quota, "client Error(insufficient_quota) \"pay first\""),
+        (filtered, "client Error(content_filter)"),
         (failed, "client Error(rate_limit_exceeded) \"slow down\""),
         (incomplete, "client Error(max_output_tokens)"),
         (expired, "client Error(session_max_duration)"),
@@ -130,6 +135,42 @@ fn r15_a_failed_or_incomplete_response_is_told_by_its_code() {
         // The same where nothing was announced.
         check(deepgram(), [at(0, done_with("resp_1", members), [expected])]);
     }
+}
+
+/// R15: a cancelled response is no failure, whoever cancelled it and for what reason.
+#[test]
+fn r15_a_cancelled_response_is_no_error() {
+    for reason in ["turn_detected", "client_cancelled"] {
+        let cancelled =
+            json!({"status": "cancelled", "status_details": {"type": "cancelled", "reason": reason}});
+        check(deepgram(), [at(0, created("resp_1"), []), at(1, done_with("resp_1", cancelled.clone()), [])]);
+        check(deepgram(), [at(0, done_with("resp_1", cancelled), [])]);
+    }
+}
+
+/// R15: "One trouble, one `Error`": a session that expires during a response, told by its end, by an `error`
+/// and by the close.
+#[test]
+fn r15_a_session_that_expires_is_told_once() {
+    let failed = || json!({"status": "failed", "status_details": {"error": {"code": "session_expired"}}});
+    let told = "client Error(session_max_duration)";
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, error("session_expired"), [told]),
+            at(2, done_with("resp_1", failed()), []),
+            at(3, upstream_closes(closed(1001, ""), 0), ["close client 1001"]),
+        ],
+    );
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, done_with("resp_1", failed()), [told]),
+            at(2, upstream_closes(closed(1001, ""), 0), ["close client 1001"]),
+        ],
+    );
 }
 
 /// R15: "**unless** an `error` event during it has told the client already."
