@@ -158,6 +158,9 @@ pub fn wav_header(format: AudioFormat) -> [u8; 44] {
 const UNKNOWN_SIZE: [u8; 4] = u32::MAX.to_le_bytes();
 
 #[cfg(test)]
+mod quality;
+
+#[cfg(test)]
 mod tests {
     use std::f64::consts::TAU;
 

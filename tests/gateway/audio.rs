@@ -7,9 +7,11 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 
 use crate::peers::client::settings;
+use crate::peers::journal::Journal;
 use crate::peers::row::Row;
 use crate::peers::s;
 use crate::peers::script::Script;
+use crate::peers::sound::{appended, heard};
 
 const APPEND: &str = "input_audio_buffer.append";
 /// What the conversion from 16 to 24 kHz delays, in samples of 24 kHz; stated in the README.
@@ -85,4 +87,29 @@ async fn speech_goes_up_as_the_ideal_speech() {
             .sum()
     };
     assert_is("speech", &through_the_gateway(&samples).await, ideal, seconds);
+}
+
+/// Telephony: G.711 at 8 kHz is one of upstream's own formats, so no byte of it changes on either way.
+#[tokio::test]
+async fn g711_goes_both_ways_untouched() {
+    for (encoding, upstream) in [("mulaw", "audio/pcmu"), ("alaw", "audio/pcma")] {
+        let format = serde_json::json!({"encoding": encoding, "sample_rate": 8_000});
+        let settings = serde_json::json!({"type": "Settings", "agent": {"think": {"prompt": "Be brief."}},
+            "audio": {"input": format, "output": format}});
+        let mut row = Row::opened_with(Script { echo: true, ..Script::default() }, &settings).await;
+        let update = row.mock.expect("session.update", s(5)).await;
+        for direction in ["input", "output"] {
+            let stated = &update["session"]["audio"][direction]["format"]["type"];
+            assert_eq!(stated, upstream, "{direction}: {update}");
+        }
+        // Every code there is, in frames of odd lengths.
+        let spoken: Vec<u8> = (0..=u8::MAX).cycle().take(256 * 7).collect();
+        for frame in spoken.chunks(161) {
+            row.client.send_binary(frame.to_vec()).await;
+        }
+        let whole = |journal: &Journal| (heard(journal).len() >= spoken.len()).then(|| heard(journal));
+        let back = row.client.wait_for("all audio", s(10), whole).await;
+        assert_eq!(appended(&row.mock.journal()), spoken, "{encoding} on its way up");
+        assert_eq!(back, spoken, "{encoding} on its way down");
+    }
 }
