@@ -227,5 +227,6 @@ async fn server_vad_g711_and_a_greeting_in_the_shape_of_the_beta() {
         response["instructions"].as_str().is_some_and(|text| text.contains("Good morning")),
         "{response}"
     );
-    assert_eq!(response.as_object().map(serde_json::Map::len), Some(1), "{response}");
+    assert_eq!(response["tool_choice"], "none");
+    assert_eq!(response.as_object().map(serde_json::Map::len), Some(2), "{response}");
 }
