@@ -95,9 +95,6 @@ impl Door {
                 value.clone_into(&mut asked.model);
             }
             (Self::AzurePreview, "api-version") => asked.version = Some(value.to_owned()),
-            (Self::Azure, "api-version") => {
-                return Err("api-version belongs to the preview path".to_owned());
-            }
             (Self::Azure | Self::AzurePreview, "api-key") => asked.key = Some(value.to_owned()),
             (Self::Azure | Self::AzurePreview, "Authorization") => asked.key = bearer(value),
             (Self::OpenAi | Self::Azure, "intent") => {

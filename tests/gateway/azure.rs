@@ -31,6 +31,14 @@ fn asking() -> Value {
     json!({"type": "Settings", "agent": {"think": {"prompt": "Be brief.", "functions": [function]}}})
 }
 
+/// A spoken question and half a second of silence, 16 kHz.
+fn question() -> Vec<u8> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio/question.wav");
+    let mut audio = std::fs::read(file).expect("the question is there").split_off(44);
+    audio.resize(audio.len() + 16_000, 0);
+    audio
+}
+
 /// Answers the call that comes, and gives all that came up to the end of the answer's audio.
 async fn answered(client: &mut Client) -> Journal {
     let request = client.expect("FunctionCallRequest", s(10)).await;
@@ -73,20 +81,61 @@ async fn a_typed_turn_with_a_call_on_both_paths() {
 
 #[tokio::test]
 async fn a_spoken_turn_with_a_call_on_both_paths() {
-    let question = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio/question.wav");
-    let question = std::fs::read(question).expect("the question is there").split_off(44);
+    let question = question();
     for path in PATHS {
         let gateway = gateway(path, "test-key-1").await;
         let mut client = gateway.connect().await;
         client.open_with(&asking()).await;
-        // As fast as it goes, 20 ms a frame, with half a second of silence behind it.
-        for frame in question.chunks(640).chain([&[0; 16_000][..]]) {
+        for frame in question.chunks(640) {
             client.send_binary(frame.to_vec()).await;
         }
         client.expect("UserStartedSpeaking", s(10)).await;
         assert_told_the_time(&answered(&mut client).await);
         client.expect_spoken("user", s(5)).await;
         assert_eq!(client.journal().spoken_texts("user"), ["What time is it?"]);
+    }
+}
+
+#[tokio::test]
+async fn changes_and_what_the_agent_is_told_to_say_on_both_paths() {
+    for path in PATHS {
+        let gateway = gateway(path, "test-key-1").await;
+        let mut client = gateway.connect().await;
+        client.open_with(&asking()).await;
+        let speak = json!({"provider": {"type": "open_ai", "voice": "echo", "speed": 1.25}});
+        client.send(&json!({"type": "UpdateSpeak", "speak": speak})).await;
+        client.expect("SpeakUpdated", s(5)).await;
+        client.send(&json!({"type": "UpdatePrompt", "prompt": "Be kind."})).await;
+        client.expect("PromptUpdated", s(5)).await;
+        let think = json!({"provider": {"type": "open_ai"}, "prompt": "Be brief.", "functions": []});
+        client.send(&json!({"type": "UpdateThink", "think": think})).await;
+        client.expect("ThinkUpdated", s(5)).await;
+        client.send(&json!({"type": "InjectAgentMessage", "message": "Good morning."})).await;
+        client.expect("AgentAudioDone", s(20)).await;
+        let journal = client.journal();
+        journal.assert_no_error();
+        assert_eq!(journal.spoken_texts("assistant"), ["Good morning."], "{journal}");
+        assert!(heard(&journal).len() > 9_600, "{journal}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_answer_on_both_paths() {
+    let question = question();
+    for path in PATHS {
+        let gateway = gateway(path, "test-key-1").await;
+        let mut client = gateway.connect().await;
+        client.open_with(&json!({"type": "Settings"})).await;
+        client.inject("Hello").await;
+        let first_audio = |journal: &Journal| journal.binaries().next().map(|_| ());
+        client.wait_for("audio", s(10), first_audio).await;
+        for frame in question.chunks(640) {
+            client.send_binary(frame.to_vec()).await;
+        }
+        client.expect("UserStartedSpeaking", s(10)).await;
+        let answers = |journal: &Journal| (journal.count("AgentAudioDone") == 2).then_some(());
+        client.wait_for("second answer", s(20), answers).await;
+        client.journal().assert_no_error();
     }
 }
 
