@@ -21,6 +21,7 @@ mod rows_context;
 mod rows_functions;
 mod rows_microphone;
 mod rows_order;
+mod rows_races;
 mod rows_transcripts;
 mod self_test;
 mod slow_clients;

@@ -12,6 +12,7 @@ mod events;
 mod interleavings;
 mod properties;
 mod races;
+mod races_barge_in;
 mod races_calls;
 mod races_errors;
 mod rules_agent_message;

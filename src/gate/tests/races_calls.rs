@@ -32,16 +32,13 @@ fn handed_out(run: &Run) -> usize {
 }
 
 /// A server that announces nothing hands out a call at once, and the client answers before the response has
-/// ended, in whichever way it then ends. The user hears one answer.
+/// ended, in whichever way it then ends (the end of its audio is none). The user hears one answer.
 #[test]
 fn calls_answered_before_the_end_of_a_response_that_was_never_announced() {
-    type End = fn() -> Vec<Step>;
-    let ends: [(End, u64); 3] = [
-        (|| vec![at(50, bare_response_done(), ["up response.create"])], 60),
-        (|| vec![at(50, output_item("done", "call_a"), ["up response.create"])], 60),
-        (|| vec![at(40, bare_audio_done(), []), due(20_010, ["ran out R8", "up response.create"])], 20_100),
-    ];
-    for (end, answered_at) in ends {
+    let done = || at(50, bare_response_done(), ["up response.create"]);
+    let shown = || at(50, output_item("done", "call_a"), ["up response.create"]);
+    let never = || due(20_010, ["ran out R8", "up response.create"]);
+    for (end, answered_at) in [(done(), 60), (shown(), 60), (never(), 20_100)] {
         let run = story(
             deepgram(),
             [
@@ -49,7 +46,7 @@ fn calls_answered_before_the_end_of_a_response_that_was_never_announced() {
                     at(2, bare_call("call_a"), ["client FunctionCallRequest call_a=get_current_time({})"]),
                     answered(10, "call_a", &[]),
                 ],
-                end(),
+                vec![at(40, bare_audio_done(), []), end],
                 vec![
                     at(
                         answered_at,
