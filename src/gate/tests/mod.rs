@@ -1,6 +1,8 @@
 //! The gate's rules as tests: by number, as every order of two scripts, and as random input.
 
 mod beta;
+#[path = "../../../tests/grammar/mod.rs"]
+mod grammar;
 mod odd_servers;
 mod oracle;
 mod render;

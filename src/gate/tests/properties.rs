@@ -172,7 +172,7 @@ fn pause_ms() -> impl Strategy<Value = u64> {
 
 /// Feeds the happenings to a gate as its legs would, and judges it after each.
 fn live(scenario: Scenario, happenings: Vec<(u64, Happening)>, at_once: bool) {
-    let mut run = Run::new(scenario);
+    let mut run = Run::new(scenario.losing_races());
     run.oracle.responses_overlap = true;
     let mut at_ms = 0;
     for (pause_ms, happening) in happenings {
@@ -308,7 +308,7 @@ proptest! {
             limits.idle_timeout = None;
             limits.call_timeout = Duration::from_secs(5);
         });
-        let mut world = World::new(Run::new(scenario), character);
+        let mut world = World::new(scenario, character);
         let mut at_ms = 0;
         for (pause_ms, what) in moves {
             at_ms = world.now_ms().max(at_ms + pause_ms);

@@ -491,7 +491,7 @@ fn r04_a_spoken_greeting_that_fails_has_its_end_signals() {
 #[test]
 fn r04_a_greeting_that_lost_the_race_mutes_nobody_else_and_is_spoken_later() {
     check(
-        fresh().backend(|backend| backend.greeting_mode = GreetingMode::Speak),
+        fresh().backend(|backend| backend.greeting_mode = GreetingMode::Speak).losing_races(),
         [
             at(0, Input::ClientConnected, ["dial", "client Welcome"]),
             at(1, Input::UpstreamOpened, []),

@@ -371,7 +371,7 @@ fn r06_speech_that_never_stops_holds_wishes_for_a_minute() {
 #[test]
 fn r07_a_lost_race_is_not_shown_and_a_fulfilled_wish_is_not_sent_again() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
             at(1, confirmed(), ["up response.create"]),
@@ -388,7 +388,7 @@ fn r07_a_lost_race_is_not_shown_and_a_fulfilled_wish_is_not_sent_again() {
 #[test]
 fn r07_the_error_may_come_before_the_response_that_runs_is_announced() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
             at(1, confirmed(), ["up response.create"]),
@@ -403,7 +403,7 @@ fn r07_the_error_may_come_before_the_response_that_runs_is_announced() {
 #[test]
 fn r07_the_wish_is_sent_again_after_an_unannounced_response() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
             at(1, confirmed(), ["up response.create"]),
@@ -426,7 +426,7 @@ fn r07_the_wish_is_sent_again_after_an_unannounced_response() {
 #[test]
 fn r07_a_wish_that_the_running_response_cannot_know_of_is_sent_after_it() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, bare_call("call_1"), ["client FunctionCallRequest call_1=get_current_time({})"]),
             at(1, bare_response_done(), []),
@@ -447,7 +447,7 @@ fn r07_a_wish_that_the_running_response_cannot_know_of_is_sent_after_it() {
 #[test]
 fn r07_a_late_race_error_of_another_request_changes_nothing() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
             at(1, confirmed(), ["up response.create"]),
@@ -479,7 +479,7 @@ fn r05_a_self_configured_session_answers_before_any_settings() {
 #[test]
 fn r07_a_response_that_was_given_up_too_early_is_waited_for_again() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, created("resp_slow"), []),
             at(1, inject("Hi"), ["client ConversationText(user)", "up item"]),

@@ -11,11 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{oracle::Oracle, render, words};
+use super::{
+    grammar::{Facts, Order},
+    oracle::Oracle,
+    render, words,
+};
 use crate::{
     config::{Backend, BackendUrl},
     gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
-    protocol::{agent::ClientMessage, realtime::ClientEvent, realtime::ServerEvent},
+    protocol::{
+        agent::{ClientMessage, Role, ServerMessage},
+        realtime::{ClientEvent, ServerEvent},
+    },
 };
 
 /// What can happen in a step.
@@ -78,12 +85,18 @@ pub(super) struct Scenario {
     backend: Backend,
     limits: Limits,
     opening: Vec<Action>,
+    loses_races: bool,
 }
 
 /// Nothing has happened yet.
 pub(super) fn fresh() -> Scenario {
     let url = BackendUrl::SelfPath("/sim/openai".to_owned());
-    Scenario { backend: Backend::new("openai", "/openai", url), limits: limits(), opening: Vec::new() }
+    Scenario {
+        backend: Backend::new("openai", "/openai", url),
+        limits: limits(),
+        opening: Vec::new(),
+        loses_races: false,
+    }
 }
 
 /// An open session of a client of Deepgram's, with server VAD.
@@ -122,6 +135,12 @@ impl Scenario {
     pub(super) fn backend(mut self, change: impl FnOnce(&mut Backend)) -> Self {
         change(&mut self.backend);
         self
+    }
+
+    /// The same with an upstream that refuses a response because another one runs. Elsewhere that fails the
+    /// test: the gate is to know better.
+    pub(super) fn losing_races(self) -> Self {
+        Self { loses_races: true, ..self }
     }
 
     /// The same with other limits.
@@ -170,6 +189,11 @@ pub(super) struct Run {
     ids: HashMap<&'static str, String>,
     /// Judges every effect of every run.
     pub(super) oracle: Oracle,
+    /// What the client gets is a session of the README's grammar.
+    order: Order,
+    /// Upstream did something of its own before it applied Settings.
+    early_upstream: bool,
+    loses_races: bool,
     /// Every effect since the opening.
     pub(super) effects: Vec<Effect>,
     trace: String,
@@ -177,7 +201,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(scenario: Scenario) -> Self {
-        let Scenario { backend, limits, opening } = scenario;
+        let Scenario { backend, limits, opening, loses_races } = scenario;
         let mut run = Self {
             gate: Gate::new(Arc::new(backend), limits, "request-1".to_owned()),
             base: Instant::now(),
@@ -186,6 +210,9 @@ impl Run {
             unreported: [0; 2],
             ids: HashMap::new(),
             oracle: Oracle::default(),
+            order: Order::new(),
+            early_upstream: false,
+            loses_races,
             effects: Vec::new(),
             trace: String::new(),
         };
@@ -306,6 +333,9 @@ impl Run {
         writeln!(self.trace, "{:>6} ms  {told}", self.now_ms).expect("text takes all");
         let now = self.base + Duration::from_millis(self.now_ms);
         self.oracle.before(&input);
+        if let Input::Upstream(event) = &input {
+            self.judge_event(event);
+        }
         let effects = self.gate.handle(input, now);
         for effect in &effects {
             writeln!(self.trace, "             {}", render::line(effect)).expect("text takes all");
@@ -314,8 +344,48 @@ impl Run {
         if let Err(broken) = self.oracle.after(&effects) {
             self.fail(&broken);
         }
+        self.judge_order(&effects);
         self.effects.extend(effects.iter().cloned());
         effects
+    }
+
+    /// Notes an upstream that is early, and fails for a lost race that the test did not mean.
+    fn judge_event(&mut self, event: &ServerEvent) {
+        let own = ["response.", "conversation.", "input_audio_buffer."];
+        self.early_upstream |=
+            !self.gate.opening.applied() && own.iter().any(|own| event.kind().starts_with(own));
+        if let ServerEvent::Error(error) = event {
+            let code = error.error.as_ref().and_then(|error| error.code.as_deref());
+            if code == Some("conversation_already_has_active_response") && !self.loses_races {
+                self.fail("a race is lost that nobody provoked");
+            }
+        }
+    }
+
+    /// Holds what went to the client against the grammar of the README.
+    fn judge_order(&mut self, effects: &[Effect]) {
+        if self.oracle.responses_overlap {
+            return;
+        }
+        let opening = &self.gate.opening;
+        self.early_upstream |= opening.session_open() && !opening.applied();
+        let facts = Facts { component: self.gate.component, early_upstream: self.early_upstream };
+        for effect in effects {
+            let message = match effect {
+                Effect::ToClient(ClientFrame::Audio(_)) => "audio",
+                Effect::ToClient(ClientFrame::Message(ServerMessage::ConversationText(text))) => {
+                    match text.role {
+                        Role::User => "ConversationText(user)",
+                        Role::Assistant => "ConversationText(assistant)",
+                    }
+                }
+                Effect::ToClient(ClientFrame::Message(message)) => message.kind(),
+                _ => continue,
+            };
+            if let Err(broken) = self.order.take(message, facts) {
+                self.fail(&broken);
+            }
+        }
     }
 
     fn note(&mut self, effect: &Effect) {
@@ -395,7 +465,7 @@ impl Run {
     }
 
     /// The text messages that went to the client since the opening.
-    pub(super) fn client_messages(&self) -> impl Iterator<Item = &crate::protocol::agent::ServerMessage> {
+    pub(super) fn client_messages(&self) -> impl Iterator<Item = &ServerMessage> {
         self.effects.iter().filter_map(|effect| match effect {
             Effect::ToClient(ClientFrame::Message(message)) => Some(message),
             _ => None,

@@ -6,13 +6,16 @@ use std::collections::VecDeque;
 use serde_json::json;
 
 use super::{
-    scenario::{Action, Run},
+    scenario::{Action, Run, Scenario},
     words,
 };
 use crate::{
     gate::{ClientFrame, Effect, UpstreamFrame},
     protocol::{agent::ServerMessage, realtime::ClientEvent},
 };
+
+/// How long a response must be silent to be given up.
+const GIVEN_UP_MS: u64 = 20_000;
 
 /// What shapes a server's behaviour; any numbers do.
 #[derive(Debug, Clone)]
@@ -75,8 +78,9 @@ pub(super) struct World {
     agenda: Agenda,
     now_ms: u64,
     speaking: bool,
-    /// The number of the response that runs.
+    /// The number of the response that runs, and when it began.
     running: Option<u32>,
+    running_since_ms: u64,
     begun: u32,
     items: u32,
     calls: usize,
@@ -85,14 +89,16 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(run: Run, character: Character) -> Self {
+    /// A world that begins after this much of `scenario`. The races that it loses it judges by itself.
+    pub(super) fn new(scenario: Scenario, character: Character) -> Self {
         Self {
-            run,
+            run: Run::new(scenario.losing_races()),
             character,
             agenda: Agenda::default(),
             now_ms: 0,
             speaking: false,
             running: None,
+            running_since_ms: 0,
             begun: 0,
             items: 0,
             calls: 0,
@@ -210,6 +216,7 @@ impl World {
                 self.emit(words::user_item("done", &id, &text));
             }
             ClientEvent::CreateResponse(create) if self.running.is_some() => {
+                self.judge_race();
                 let id = create.event_id.expect("ours have ids");
                 self.emit(words::error_for(id.as_str(), "conversation_already_has_active_response"));
             }
@@ -218,6 +225,16 @@ impl World {
             ClientEvent::CancelResponse(_) => self.emit(words::error("response_cancel_not_active")),
             ClientEvent::TruncateItem(_) => (),
             other => panic!("{} is nothing that this session sends", other.kind()),
+        }
+    }
+
+    /// The gate can lose a race only against what it does not know of: a response whose beginning crosses its
+    /// request on the way, or one that it has given up.
+    fn judge_race(&self) {
+        let asked_at = self.now_ms - self.character.latency_ms;
+        let known_at = self.running_since_ms + self.character.latency_ms;
+        if (known_at..self.running_since_ms + GIVEN_UP_MS).contains(&asked_at) {
+            self.run.fail("a response was asked for while one was known to run");
         }
     }
 
@@ -235,6 +252,7 @@ impl World {
         self.unanswered_items = 0;
         let number = self.begun;
         self.running = Some(number);
+        self.running_since_ms = self.now_ms;
         let (response, item, call) =
             (format!("resp_{number}"), format!("item_{number}"), format!("call_{number}"));
         self.emit(words::created(&response));
