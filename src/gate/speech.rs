@@ -184,6 +184,8 @@ impl Gate {
         let on_its_way = self.to_client.audio_on_its_way().cloned();
         let cut = self.playback.cut(self.plan.upstream_output, now);
         let mut stale = self.to_client.drop_audio();
+        // An answer that nobody asked for does not run, and may pause with all of it played.
+        stale.extend(self.turn.loose_serial());
         let item = match (cut, on_its_way) {
             (Some(cut), _) => {
                 stale.extend(cut.responses);
@@ -201,8 +203,9 @@ impl Gate {
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
             }
             // A request that upstream has not begun to answer is over only if we cancel it.
-            let begun = self.turn.get_mut(owner).is_some_and(|response| response.gave_output)
-                || !Rule::NoStaleAudio.is_on();
+            let begun =
+                self.turn.get_mut(owner).is_some_and(|response| response.gave_output || response.handed_out)
+                    || !Rule::NoStaleAudio.is_on();
             if begun || !upstream_interrupts || matches!(owner, Owner::Announced(_)) {
                 self.cut_off(owner, now);
             }

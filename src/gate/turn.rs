@@ -221,6 +221,11 @@ impl Turn {
         unannounced.or_else(|| self.announced.iter().rev().find(|r| !r.ended).map(|r| r.serial))
     }
 
+    /// The serial of the loose response.
+    pub(super) fn loose_serial(&self) -> Option<u32> {
+        self.loose.as_ref().map(|response| response.serial)
+    }
+
     /// Our request that neither a `response.created` nor anything else has answered.
     pub(super) fn requested(&mut self) -> Option<&mut Running> {
         self.unannounced.as_mut()

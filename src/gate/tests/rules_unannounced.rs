@@ -2,11 +2,11 @@
 //! response with its text: every rule at once, as small servers of this protocol make them meet.
 
 use super::{
-    scenario::{at, check, component, due, fresh, manual},
+    scenario::{at, check, component, deepgram, due, fresh, manual},
     words::{
         agent_item, answer, audio_delta, bare_audio_done, bare_call, bare_response_done, client,
-        client_closes, error, inject, microphone, output_item, session_updated, settings, speech_started,
-        text_done, upstream, user_item,
+        client_closes, confirmed, error, inject, microphone, output_item, session_updated, settings,
+        speech_started, text_done, upstream, user_item,
     },
 };
 use crate::gate::Input;
@@ -388,4 +388,32 @@ fn a_bare_done_alone_is_one_wish() {
 #[test]
 fn speech_is_told_whatever_the_server() {
     check(component(), [at(0, speech_started(), ["client UserStartedSpeaking"])]);
+}
+
+/// R13: "then nothing more of that response, ever", though all that came of it so far had been played.
+#[test]
+fn r13_an_answer_that_nobody_asked_for_is_cut_off_in_a_pause_of_its_audio() {
+    check(
+        deepgram(),
+        [
+            at(0, audio_delta(4_800), ["client AgentStartedSpeaking", "client audio 4800"]),
+            at(1_000, speech_started(), ["client AgentAudioDone", "client UserStartedSpeaking"]),
+            at(1_001, audio_delta(4_800), ["ignored R13"]),
+        ],
+    );
+}
+
+/// R13: a response that has called a function has begun, and is cut off like one that spoke.
+#[test]
+fn r13_an_unannounced_answer_that_has_called_is_cut_off() {
+    check(
+        component(),
+        [
+            at(0, inject("Time?"), ["client ConversationText(user)", "client AgentThinking", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, bare_call("call_1"), ["client AgentStartedSpeaking", "client FunctionCallRequest"]),
+            at(3, speech_started(), ["client UserStartedSpeaking"]),
+            at(4, audio_delta(4_800), ["ignored R13"]),
+        ],
+    );
 }
