@@ -112,7 +112,7 @@ fn server_vad_starts_a_response_while_ours_is_on_the_wire() {
             false => vec![at(2, created("resp_vad"), []), at(3, refusal(), ["held R7"])],
         };
         let run = story(
-            deepgram(),
+            deepgram().losing_races(),
             [typed(0, "Hi", &["up response.create"]), crossing, says(10, "resp_vad", "Hello", &[])],
         );
         assert_heard(&run, &["Hello"], 1);

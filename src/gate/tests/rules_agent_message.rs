@@ -197,7 +197,7 @@ fn a_message_that_upstream_refuses_is_an_error() {
 #[test]
 fn a_message_that_lost_the_race_is_spoken_later() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, say("default"), [VERBATIM]),
             at(1, created("resp_own"), []),
