@@ -8,6 +8,8 @@ mod azure;
 mod client_input;
 mod dialling;
 mod endings;
+#[path = "../grammar/mod.rs"]
+mod grammar;
 mod handshake;
 mod interruptions;
 mod latency;
@@ -28,4 +30,6 @@ mod slow_clients;
 mod slow_upstreams;
 mod startup;
 mod tls;
+#[path = "../grammar/transcript.rs"]
+mod transcript;
 mod upstream_input;

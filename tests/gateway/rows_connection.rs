@@ -88,6 +88,7 @@ async fn row_16_the_end_of_audio_does_not_end_the_response() {
         ..Script::with_audio()
     };
     let mut row = Row::connected(script).await;
+    row.client.expect_early_upstream();
     row.client.inject("Hello").await;
     row.client.expect_spoken("user", s(5)).await;
     sleep(ms(50)).await;

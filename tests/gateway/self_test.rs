@@ -17,7 +17,7 @@ use crate::peers::{fragments, ms, s};
 
 async fn connected(script: Script) -> (Mock, Client) {
     let mock = Mock::start(Script { recorded: false, ..script }).await;
-    let client = Client::connect(&mock.url()).await;
+    let client = Client::connect_to_mock(&mock.url()).await;
     (mock, client)
 }
 
@@ -116,11 +116,11 @@ async fn closes_carry_code_and_reason_both_ways() {
     let (mock, client) = connected(Script::default()).await;
     mock.peer(1).await.close(4000, "enough");
     assert_eq!(client.expect_close(s(2)).await, (Some(4000), "enough".to_owned()));
-    let mut second = Client::connect(&mock.url()).await;
+    let mut second = Client::connect_to_mock(&mock.url()).await;
     second.close(4001, "bye").await;
     let closed = mock.wait_for("close", s(2), |journal| journal.on(2).closed().map(|(code, _)| code)).await;
     assert_eq!(closed, Some(4001));
-    let third = Client::connect(&mock.url()).await;
+    let third = Client::connect_to_mock(&mock.url()).await;
     mock.peer(3).await.vanish();
     third
         .wait_for("the end", s(2), |journal| {

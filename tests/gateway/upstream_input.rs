@@ -49,6 +49,7 @@ async fn what_nobody_is_told_of_is_counted() {
     peer.send(&json!({"type": "response.hologram.delta", "delta": "?"}));
     peer.send(&json!({"type": "response.hologram.done"}));
     peer.send(&frames::error("response_cancel_not_active", "nothing to cancel"));
+    row.gateway.expect_lost_races(1);
     peer.send(&frames::error("conversation_already_has_active_response", "one runs"));
     row.client.assert_goes_on().await;
     row.client.journal().assert_no_error();

@@ -24,7 +24,7 @@ pub(crate) struct Facts {
 }
 
 /// How far a transcript has come. Any beginning of a session is in order, so it may be cut anywhere.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order {
     state: usize,
     /// Those of the last message.

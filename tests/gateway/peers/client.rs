@@ -22,6 +22,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::journal::{Journal, Recorder, What};
 use super::pace::{Pace, Paced};
 use super::{fragments, s, unlimited};
+use crate::transcript::{AUDIO, judge, symbol};
 
 type Socket = WebSocketStream<Paced>;
 
@@ -34,12 +35,31 @@ pub(crate) struct Client {
     raw: TcpStream,
     /// The subprotocol that the server chose.
     pub(crate) subprotocol: Option<String>,
+    transcript: Transcript,
+}
+
+/// What the order of the received messages is held against in the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transcript {
+    /// The README's grammar.
+    Session,
+    /// The same, of an upstream that does something before it has seen Settings.
+    EarlySession,
+    /// Nothing: the other side is no gateway.
+    Unjudged,
 }
 
 impl Client {
     /// Connects to a WebSocket URL.
     pub(crate) async fn connect(url: &str) -> Self {
         Self::connect_with(url, &[]).await
+    }
+
+    /// Connects to something that is no gateway.
+    pub(crate) async fn connect_to_mock(url: &str) -> Self {
+        let mut client = Self::connect(url).await;
+        client.transcript = Transcript::Unjudged;
+        client
     }
 
     /// Connects with a pace of its own.
@@ -70,7 +90,12 @@ impl Client {
         let (writer, reader) = socket.split();
         let recorder = Arc::new(Recorder::new("the client"));
         let reading = tokio::spawn(read_all(reader, hang_up, Arc::clone(&recorder)));
-        Self { recorder, writer, reading, raw, subprotocol }
+        Self { recorder, writer, reading, raw, subprotocol, transcript: Transcript::Session }
+    }
+
+    /// This client's upstream opens its session, or begins a response, before it has seen Settings.
+    pub(crate) fn expect_early_upstream(&mut self) {
+        self.transcript = Transcript::EarlySession;
     }
 
     /// Sends a message and does not mind if the gateway no longer takes it: what came of it is in the transcript.
@@ -206,10 +231,24 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.reading.abort();
+        let journal = self.journal();
         if thread::panicking() {
-            eprintln!("--- the client received\n{}", self.journal());
+            eprintln!("--- the client received\n{journal}");
+        } else if self.transcript != Transcript::Unjudged {
+            let order = judge(symbols(&journal), self.transcript == Transcript::EarlySession);
+            order.unwrap_or_else(|broken| panic!("{broken}; the client received:\n{journal}"));
         }
     }
+}
+
+/// What arrived, in the words of the grammar.
+fn symbols(journal: &Journal) -> impl Iterator<Item = String> {
+    journal.entries.iter().filter_map(|entry| match &entry.what {
+        What::Json(message) => Some(symbol(message)),
+        What::Text(_) => Some("text that is no JSON".to_owned()),
+        What::Binary(_) => Some(AUDIO.to_owned()),
+        What::Closed { .. } | What::Gone(_) => None,
+    })
 }
 
 /// One TCP connection in three handles: to speak the protocol, to write past it, to hang up.

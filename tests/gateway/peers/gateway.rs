@@ -69,6 +69,7 @@ pub(crate) struct Gateway {
     child: Child,
     port: u16,
     files: TempDir,
+    provoked_races: usize,
 }
 
 impl Gateway {
@@ -86,7 +87,7 @@ impl Gateway {
         command.arg("--config").arg(config).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the gateway's binary can be run");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let mut gateway = Self { child, port: 0, files };
+        let mut gateway = Self { child, port: 0, files, provoked_races: 0 };
         let announced = async {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(port) = line.strip_prefix("voxbridge 0.1.0 listening on http://127.0.0.1:") {
@@ -185,6 +186,19 @@ impl Gateway {
         eventually("line in the log", within, found).await;
     }
 
+    /// The test makes this gateway lose so many races for a response (R7); without it there may be none.
+    pub(crate) fn expect_lost_races(&mut self, count: usize) {
+        self.provoked_races = count;
+    }
+
+    fn lost_races(&self) -> usize {
+        let is_one = |line: &&str| {
+            line.contains("dir=upstream type=error")
+                && line.contains("conversation_already_has_active_response")
+        };
+        self.log().lines().filter(is_one).count()
+    }
+
     fn pid(&self) -> u32 {
         self.child.id().expect("the gateway is running")
     }
@@ -204,7 +218,9 @@ impl Drop for Gateway {
             let skipped = log.lines().count().saturating_sub(SHOWN);
             eprintln!("--- the end of the gateway's log");
             log.lines().skip(skipped).for_each(|line| eprintln!("{line:.400}"));
+            return;
         }
+        assert_eq!(self.lost_races(), self.provoked_races, "races for a response that were lost");
     }
 }
 
