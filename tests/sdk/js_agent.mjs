@@ -49,6 +49,7 @@ const { values: args } = parseArgs({
     base: { type: "string" }, // ws://HOST:PORT of the gateway; the SDK adds its own path
     audio: { type: "string", default: join(HERE, "../audio/question.wav") }, // mono 16 bit 16 kHz
     speed: { type: "string", default: "1" }, // times real time
+    transcript: { type: "string" }, // a file for what was received, one JSON line each
   },
 });
 
@@ -198,6 +199,8 @@ async function converse(socket, transcript, question) {
   const typed = await transcript.until("AgentAudioDone");
   check("typed turn: echo", textsOf(typed, "user").join() === "Hello there", textsOf(typed, "user"));
   await checkAnswer("typed turn", typed);
+  const report = await transcript.until("LatencyReport");
+  check("typed turn: LatencyReport", report.length === 1 && report[0].total_latency > 0, report);
   socket.sendKeepAlive({ type: "KeepAlive" });
 
   const stop = speak(socket, question, Number(args.speed));
@@ -295,6 +298,11 @@ async function main() {
   check("close code 1000", closed?.code === 1000, `${closed?.code}`);
   const messages = transcript.messages.filter((m) => !(m instanceof Blob));
   const trouble = messages.filter((m) => ["Error", "Warning"].includes(kindOf(m)));
+  if (args.transcript) {
+    const raw = (message) => (message instanceof Blob ? null : JSON.stringify(message));
+    const line = (message) => `${JSON.stringify({ connection: 1, direction: "down", raw: raw(message) })}\n`;
+    writeFileSync(args.transcript, transcript.messages.map(line).join(""));
+  }
   check("no Error and no Warning", !trouble.length && !errors.length, [...trouble, ...errors]);
   // JSON that the SDK cannot parse reaches the handler as a string, and then fits no type.
   const faults = typeFaults(messages);

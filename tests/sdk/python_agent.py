@@ -74,8 +74,8 @@ def settings():
 class Transcript:
     """What the SDK handed out, in order, beside the raw text it made it from."""
 
-    def __init__(self, loop):
-        self.loop, self.changed, self.messages, self.faults = loop, asyncio.Event(), [], []
+    def __init__(self, loop, out):
+        self.loop, self.out, self.changed, self.messages, self.faults = loop, out, asyncio.Event(), [], []
         self.closed, self.position, self.raw = False, 0, None
 
     def tap(self, websocket):
@@ -86,6 +86,7 @@ class Transcript:
             if self.raw is not None:
                 self.faults.append(f"the SDK dropped {self.raw}")
             self.raw = message
+            self.record(message)
             return message
 
         async def receive_async(*args, **kwargs):
@@ -93,6 +94,12 @@ class Transcript:
 
         is_async = inspect.iscoroutinefunction(receive)
         websocket.recv = receive_async if is_async else lambda *args, **kwargs: keep(receive(*args, **kwargs))
+
+    def record(self, message):
+        """One line in the form of the recorder."""
+        if self.out:
+            raw = None if isinstance(message, bytes) else message
+            print(json.dumps({"connection": 1, "direction": "down", "raw": raw}), file=self.out, flush=True)
 
     def on_message(self, parsed):
         raw, self.raw = self.raw, None
@@ -191,6 +198,8 @@ class Conversation:
         self.check("typed turn: echo", texts(turn, "user") == ["Hello there"], texts(turn, "user"))
         self.check("typed turn: echo before the answer", kind_of(turn[0]) == "ConversationText", turn[0])
         self.check_answer("typed turn", turn)
+        report = await self.transcript.until("LatencyReport")
+        self.check("typed turn: LatencyReport", len(report) == 1 and report[0].total_latency > 0, report)
 
     async def spoken_turn(self):
         microphone = asyncio.create_task(self.speak())
@@ -257,8 +266,8 @@ def client(base, flavour):
     return maker(api_key="not-a-real-key", environment=environment)
 
 
-async def converse(checks, base, flavour, question, speed):
-    transcript = Transcript(asyncio.get_running_loop())
+async def converse(checks, base, flavour, question, speed, out):
+    transcript = Transcript(asyncio.get_running_loop(), out)
     async with contextlib.AsyncExitStack() as stack:
         opening = client(base, flavour).agent.v1.connect()
         if flavour == "sync":
@@ -291,6 +300,7 @@ def main():
     parser.add_argument("--client", choices=["sync", "async"], default="sync")
     parser.add_argument("--audio", default=here.parent / "audio" / "question.wav", help="mono 16 bit 16 kHz")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time")
+    parser.add_argument("--transcript", help="a file for what was received, one JSON line each")
     args = parser.parse_args()
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     checks = Checks(f"python {args.client}: ")
@@ -298,7 +308,8 @@ def main():
         rate, question = read_wav(str(args.audio))
         if rate != INPUT_RATE:
             raise ValueError(f"{args.audio}: {rate} Hz")
-        asyncio.run(converse(checks, args.base, args.client, question, args.speed))
+        with open(args.transcript, "w", encoding="utf-8") if args.transcript else contextlib.nullcontext() as out:
+            asyncio.run(converse(checks, args.base, args.client, question, args.speed, out))
     except Exception as error:  # whatever it is, the line has to be printed: it is what is counted
         checks.check("run", False, repr(error))
     return checks.exit_status()
