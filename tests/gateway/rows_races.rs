@@ -85,6 +85,7 @@ async fn server_vad_starts_a_response_while_ours_is_on_the_wire() {
     peer.send(&created("resp_vad"));
     let mut refusal = frames::error("conversation_already_has_active_response", "one runs");
     refusal["error"]["event_id"] = ours;
+    row.gateway.expect_lost_races(1);
     peer.send(&refusal);
     peer.send(&audio("resp_vad", 480));
     peer.send(&done("resp_vad", "completed", said("resp_vad", REPLY)));

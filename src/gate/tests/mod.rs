@@ -8,6 +8,7 @@ mod oracle;
 mod render;
 mod scenario;
 mod simulated;
+mod transcript;
 mod words;
 
 mod events;

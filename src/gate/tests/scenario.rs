@@ -11,16 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    grammar::{Facts, Order},
-    oracle::Oracle,
-    render, words,
-};
+use super::{oracle::Oracle, render, transcript::Transcript, words};
 use crate::{
     config::{Backend, BackendUrl},
     gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
     protocol::{
-        agent::{ClientMessage, Role, ServerMessage},
+        agent::{ClientMessage, ServerMessage},
         realtime::{ClientEvent, ServerEvent},
     },
 };
@@ -189,11 +185,8 @@ pub(super) struct Run {
     ids: HashMap<&'static str, String>,
     /// Judges every effect of every run.
     pub(super) oracle: Oracle,
-    /// What the client gets is a session of the README's grammar.
-    order: Order,
-    /// Upstream did something of its own before it applied Settings.
-    early_upstream: bool,
-    loses_races: bool,
+    /// Judges what the client gets, as long as responses do not overlap.
+    transcript: Transcript,
     /// Every effect since the opening.
     pub(super) effects: Vec<Effect>,
     trace: String,
@@ -210,9 +203,7 @@ impl Run {
             unreported: [0; 2],
             ids: HashMap::new(),
             oracle: Oracle::default(),
-            order: Order::new(),
-            early_upstream: false,
-            loses_races,
+            transcript: Transcript::new(loses_races),
             effects: Vec::new(),
             trace: String::new(),
         };
@@ -333,8 +324,8 @@ impl Run {
         writeln!(self.trace, "{:>6} ms  {told}", self.now_ms).expect("text takes all");
         let now = self.base + Duration::from_millis(self.now_ms);
         self.oracle.before(&input);
-        if let Input::Upstream(event) = &input {
-            self.judge_event(event);
+        if let Err(broken) = self.transcript.before(&input, &self.gate) {
+            self.fail(&broken);
         }
         let effects = self.gate.handle(input, now);
         for effect in &effects {
@@ -344,48 +335,13 @@ impl Run {
         if let Err(broken) = self.oracle.after(&effects) {
             self.fail(&broken);
         }
-        self.judge_order(&effects);
+        if !self.oracle.responses_overlap
+            && let Err(broken) = self.transcript.after(&effects, &self.gate)
+        {
+            self.fail(&broken);
+        }
         self.effects.extend(effects.iter().cloned());
         effects
-    }
-
-    /// Notes an upstream that is early, and fails for a lost race that the test did not mean.
-    fn judge_event(&mut self, event: &ServerEvent) {
-        let own = ["response.", "conversation.", "input_audio_buffer."];
-        self.early_upstream |=
-            !self.gate.opening.applied() && own.iter().any(|own| event.kind().starts_with(own));
-        if let ServerEvent::Error(error) = event {
-            let code = error.error.as_ref().and_then(|error| error.code.as_deref());
-            if code == Some("conversation_already_has_active_response") && !self.loses_races {
-                self.fail("a race is lost that nobody provoked");
-            }
-        }
-    }
-
-    /// Holds what went to the client against the grammar of the README.
-    fn judge_order(&mut self, effects: &[Effect]) {
-        if self.oracle.responses_overlap {
-            return;
-        }
-        let opening = &self.gate.opening;
-        self.early_upstream |= opening.session_open() && !opening.applied();
-        let facts = Facts { component: self.gate.component, early_upstream: self.early_upstream };
-        for effect in effects {
-            let message = match effect {
-                Effect::ToClient(ClientFrame::Audio(_)) => "audio",
-                Effect::ToClient(ClientFrame::Message(ServerMessage::ConversationText(text))) => {
-                    match text.role {
-                        Role::User => "ConversationText(user)",
-                        Role::Assistant => "ConversationText(assistant)",
-                    }
-                }
-                Effect::ToClient(ClientFrame::Message(message)) => message.kind(),
-                _ => continue,
-            };
-            if let Err(broken) = self.order.take(message, facts) {
-                self.fail(&broken);
-            }
-        }
     }
 
     fn note(&mut self, effect: &Effect) {
