@@ -388,7 +388,7 @@ impl Gate {
                 self.update(change, ServerMessage::SpeakUpdated(Empty {}), now);
             }
             ClientMessage::UpdateListen(message) => {
-                let change = update_listen(&message, &self.backend);
+                let change = update_listen(&message, self.updates.transcription(), &self.backend);
                 self.update(change, ServerMessage::ListenUpdated(Empty {}), now);
             }
             ClientMessage::Unknown(unknown) => self.push_upstream(UpstreamFrame::Raw(unknown.json)),

@@ -372,5 +372,6 @@ impl Gate {
 }
 
 fn settings_weight(translated: &Translated) -> usize {
-    size_of::<Translated>() + translated.session.instructions.as_ref().map_or(0, String::len)
+    let texts = [&translated.session.instructions, &translated.prompt].into_iter().flatten();
+    size_of::<Translated>() + texts.map(String::len).sum::<usize>() + translated.previous.len()
 }

@@ -10,7 +10,7 @@ use crate::{
     protocol::{
         agent::ServerMessage,
         ids::EventId,
-        realtime::{ClientEvent, ErrorBody, Session, SessionUpdate},
+        realtime::{ClientEvent, ErrorBody, Session, SessionUpdate, Transcription},
     },
     translate::{
         settings::{SettingsError, Translated, instructions},
@@ -27,6 +27,7 @@ struct InForce {
     previous: String,
     think_model: Option<String>,
     voice: Option<Value>,
+    transcription: Option<Transcription>,
     /// The session has given audio: its voice stays what it is.
     voice_fixed: bool,
 }
@@ -78,6 +79,14 @@ impl Updates {
         }
     }
 
+    /// The transcription, once everything that was asked for is in force.
+    pub(super) fn transcription(&self) -> Option<&Transcription> {
+        let sent = self.in_flight.iter().map(|sent| &sent.update);
+        let asked = sent.chain(&self.waiting).rev();
+        let found = asked.filter_map(|update| transcription_of(&update.change.session)).next();
+        found.or(self.in_force.transcription.as_ref())
+    }
+
     /// What waits takes about so many bytes.
     pub(super) fn bytes(&self) -> usize {
         self.waiting.iter().map(|update| update.weight).sum()
@@ -88,7 +97,15 @@ impl Updates {
         self.in_force.prompt.clone_from(&applied.prompt);
         self.in_force.previous.clone_from(&applied.previous);
         self.in_force.think_model.clone_from(&applied.think_model);
-        self.note_voice(&applied.session);
+        self.note(&applied.session);
+    }
+
+    /// Upstream has acknowledged this.
+    fn note(&mut self, session: &Session) {
+        self.note_voice(session);
+        if let Some(transcription) = transcription_of(session) {
+            self.in_force.transcription = Some(transcription.clone());
+        }
     }
 
     /// What upstream says, or was told, of the voice.
@@ -208,7 +225,7 @@ impl Gate {
         if think_model.is_some() {
             self.updates.in_force.think_model = think_model;
         }
-        self.updates.note_voice(&session);
+        self.updates.note(&session);
         self.tell(update.ack);
         self.configure_after_update(now);
         true
@@ -253,6 +270,10 @@ impl Gate {
 fn voice_of(session: &Session) -> Option<&Value> {
     let output = session.audio.as_ref().and_then(|audio| audio.output.as_ref());
     output.and_then(|output| output.voice.as_ref()).or(session.voice.as_ref())
+}
+
+fn transcription_of(session: &Session) -> Option<&Transcription> {
+    session.audio.as_ref()?.input.as_ref()?.transcription.as_ref()
 }
 
 /// Takes the voice out; whether there was one.

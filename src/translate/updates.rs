@@ -146,7 +146,11 @@ pub fn update_speak(message: &UpdateSpeak, backend: &Backend) -> Result<Change, 
 /// # Errors
 ///
 /// `INVALID_SETTINGS` with a path that begins at `listen`.
-pub fn update_listen(message: &UpdateListen, backend: &Backend) -> Result<Change, SettingsError> {
+pub fn update_listen(
+    message: &UpdateListen,
+    in_force: Option<&realtime::Transcription>,
+    backend: &Backend,
+) -> Result<Change, SettingsError> {
     let listening = listen::listening(message.listen.provider.as_ref(), "listen.provider")?;
     let mut change = Change::nothing();
     if listening.language.is_none() && listening.model.is_none() {
@@ -154,10 +158,17 @@ pub fn update_listen(message: &UpdateListen, backend: &Backend) -> Result<Change
         change.warnings.push(warning("LISTEN_NOT_MAPPED", reason.to_owned()));
         return Ok(change);
     }
-    let input = realtime::InputConfig {
-        transcription: Some(listen::transcription(&listening, None, backend)),
-        ..Default::default()
-    };
+    let mut transcription = listen::transcription(&listening, None, backend);
+    if let Some(in_force) = in_force {
+        // What the message does not name stays.
+        if listening.language.is_none() {
+            transcription.language.clone_from(&in_force.language);
+        }
+        if listening.model.is_none() {
+            transcription.model.clone_from(&in_force.model);
+        }
+    }
+    let input = realtime::InputConfig { transcription: Some(transcription), ..Default::default() };
     change.session.audio = Some(realtime::AudioConfig { input: Some(input), output: None });
     Ok(change)
 }

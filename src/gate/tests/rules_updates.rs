@@ -2,7 +2,7 @@
 //! acknowledged it.
 
 use super::{
-    scenario::{Scenario, at, check, deepgram, due, fresh},
+    scenario::{Scenario, at, at_lines, check, check_all, deepgram, due, fresh},
     words::{
         audio, client, confirmed, created, done, error, error_for, inject, message_added, session_updated,
         settings, upstream,
@@ -289,6 +289,36 @@ fn r03_a_replaced_prompt_keeps_the_previous_conversation() {
                 ["up session.update"],
             ),
             at(99, session_updated(), ["client ListenUpdated"]),
+        ],
+    );
+}
+
+/// `UpdateListen`: what a message does not name stays as the messages before it have it.
+#[test]
+fn r03_listening_keeps_what_is_not_named() {
+    let listen =
+        |provider: &str| client(&format!(r#"{{"type":"UpdateListen","listen":{{"provider":{provider}}}}}"#));
+    let stated = |model: &str, language: &str| {
+        format!(
+            r#"up session.update {{"type":"realtime","audio":{{"input":{{"transcription":{{"model":"{model}","language":"{language}"}}}}}}}}"#
+        )
+    };
+    check_all(
+        fresh()
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .upto(settings(r#"{"language":"fr"}"#))
+            .upto(session_updated()),
+        vec![
+            at_lines(0, listen(r#"{"type":"open_ai","model":"whisper-1"}"#), &[&stated("whisper-1", "fr")]),
+            at(1, listen(r#"{"type":"deepgram","language":"de"}"#), ["held R3"]),
+            at_lines(50, session_updated(), &["client ListenUpdated", &stated("whisper-1", "de")]),
+            at(60, session_updated(), ["client ListenUpdated"]),
+            at_lines(
+                70,
+                listen(r#"{"type":"open_ai","model":"gpt-4o-transcribe"}"#),
+                &[&stated("gpt-4o-transcribe", "de")],
+            ),
         ],
     );
 }

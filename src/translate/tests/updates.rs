@@ -50,7 +50,7 @@ fn outcome(message: &Value, backend: &Backend) -> Result<Change, String> {
         ClientMessage::UpdatePrompt(message) => Ok(update_prompt(message, backend)),
         ClientMessage::UpdateThink(message) => update_think(message, backend),
         ClientMessage::UpdateSpeak(message) => update_speak(message, backend),
-        ClientMessage::UpdateListen(message) => update_listen(message, backend),
+        ClientMessage::UpdateListen(message) => update_listen(message, None, backend),
         other => panic!("{other:?}"),
     };
     change.map_err(|SettingsError { code, path, .. }| {
