@@ -17,6 +17,7 @@ type Script = [Action; STEPS];
 
 /// Runs the two scripts merged in every order; `end` judges what is left, once time enough has passed.
 fn in_every_order(scenario: fn() -> Scenario, client: &Script, upstream: &Script, end: fn(&mut Run)) {
+    let [client, upstream] = [client, upstream].map(|script| script.clone().map(Action::decoded));
     let mut orders = 0;
     for order in 0_u32..1 << (2 * STEPS) {
         if order.count_ones() as usize != STEPS {

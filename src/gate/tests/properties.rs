@@ -154,10 +154,14 @@ enum Happening {
     Other(Action),
 }
 
+fn decoded(actions: Vec<Action>) -> Vec<Action> {
+    actions.into_iter().map(Action::decoded).collect()
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        30 => select(client_actions()).prop_map(Happening::Client),
-        60 => select(upstream_actions()).prop_map(Happening::Upstream),
+        30 => select(decoded(client_actions())).prop_map(Happening::Client),
+        60 => select(decoded(upstream_actions())).prop_map(Happening::Upstream),
         10 => select(vec![Leg::Client, Leg::Upstream]).prop_map(Happening::Delivery),
         1 => Just(Happening::Other(Input::UpstreamOpened.into())),
         1 => Just(Happening::Other(Action::Due)),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write,
+    fmt::{self, Write},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,6 +37,32 @@ pub(super) enum Action {
     Due,
     /// A leg delivers everything that it has and has not reported.
     Delivers(Leg),
+}
+
+impl Action {
+    /// The same as the input that it comes to, for scripts that run many times. What stands for an id of the
+    /// run stays text.
+    pub(super) fn decoded(self) -> Self {
+        match self {
+            Self::Client(json) => client_input(&json).into(),
+            Self::Upstream(json) if !json.contains('$') => upstream_input(&json).into(),
+            other => other,
+        }
+    }
+}
+
+fn client_input(json: &str) -> Input {
+    ClientMessage::decode(json, |_| ()).map_or_else(Input::ClientMalformed, Input::Client)
+}
+
+fn upstream_input(json: &str) -> Input {
+    match ServerEvent::decode(json) {
+        Ok(decoded) => {
+            assert_eq!(decoded.damage, None, "a scenario's events are whole");
+            Input::Upstream(decoded.event)
+        }
+        Err(error) => Input::UpstreamMalformed(error),
+    }
 }
 
 impl From<Input> for Action {
@@ -189,7 +215,34 @@ pub(super) struct Run {
     transcript: Transcript,
     /// Every effect since the opening.
     pub(super) effects: Vec<Effect>,
-    trace: String,
+    /// What happened when, and how many effects there were then: put into words only if the run fails, since
+    /// the large suites take millions of steps.
+    story: Vec<(u64, Told, usize)>,
+}
+
+/// An input as it came.
+enum Told {
+    Input(Box<Input>),
+    Client(String),
+    Upstream(String),
+    Due,
+    Delivers(Leg, usize),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = match self {
+            Self::Input(input) => match &**input {
+                Input::ClientAudio(audio) => format!("client audio {}", audio.len()),
+                other => format!("{other:?}"),
+            },
+            Self::Client(json) => format!("client {json}"),
+            Self::Upstream(json) => format!("upstream {json}"),
+            Self::Due => "time".to_owned(),
+            Self::Delivers(leg, bytes) => format!("{leg:?} delivers {bytes}"),
+        };
+        told.chars().take(300).try_for_each(|c| f.write_char(c))
+    }
 }
 
 impl Run {
@@ -205,14 +258,14 @@ impl Run {
             oracle: Oracle::default(),
             transcript: Transcript::new(loses_races),
             effects: Vec::new(),
-            trace: String::new(),
+            story: Vec::new(),
         };
         for action in opening {
             let effects = run.act(action);
             run.deliver(&effects);
         }
         run.effects.clear();
-        run.trace.clear();
+        run.story.clear();
         run
     }
 
@@ -291,37 +344,19 @@ impl Run {
 
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
         let (input, told) = match action {
-            Action::Input(input) => {
-                let told = match &*input {
-                    Input::ClientAudio(audio) => format!("client audio {}", audio.len()),
-                    other => format!("{other:?}"),
-                };
-                (*input, told)
-            }
-            Action::Client(json) => {
-                let message = ClientMessage::decode(&json, |_| ());
-                (message.map_or_else(Input::ClientMalformed, Input::Client), format!("client {json}"))
-            }
+            Action::Input(input) => (*input.clone(), Told::Input(input)),
+            Action::Client(json) => (client_input(&json), Told::Client(json)),
             Action::Upstream(json) => {
                 let json = self.with_ids(json);
-                let event = ServerEvent::decode(&json);
-                let input = match event {
-                    Ok(decoded) => {
-                        assert_eq!(decoded.damage, None, "a scenario's events are whole");
-                        Input::Upstream(decoded.event)
-                    }
-                    Err(error) => Input::UpstreamMalformed(error),
-                };
-                (input, format!("upstream {json}"))
+                (upstream_input(&json), Told::Upstream(json))
             }
-            Action::Due => (Input::Timeout, "time".to_owned()),
+            Action::Due => (Input::Timeout, Told::Due),
             Action::Delivers(leg) => {
                 let bytes = std::mem::take(&mut self.unreported[leg as usize]);
-                (Input::Delivered { leg, bytes }, format!("{leg:?} delivers {bytes}"))
+                (Input::Delivered { leg, bytes }, Told::Delivers(leg, bytes))
             }
         };
-        let told: String = told.chars().take(300).collect();
-        writeln!(self.trace, "{:>6} ms  {told}", self.now_ms).expect("text takes all");
+        self.story.push((self.now_ms, told, self.effects.len()));
         let now = self.base + Duration::from_millis(self.now_ms);
         self.oracle.before(&input);
         if let Err(broken) = self.transcript.before(&input, &self.gate) {
@@ -329,9 +364,9 @@ impl Run {
         }
         let effects = self.gate.handle(input, now);
         for effect in &effects {
-            writeln!(self.trace, "             {}", render::line(effect)).expect("text takes all");
             self.note(effect);
         }
+        self.effects.extend(effects.iter().cloned());
         if let Err(broken) = self.oracle.after(&effects) {
             self.fail(&broken);
         }
@@ -340,7 +375,6 @@ impl Run {
         {
             self.fail(&broken);
         }
-        self.effects.extend(effects.iter().cloned());
         effects
     }
 
@@ -383,6 +417,9 @@ impl Run {
     }
 
     fn with_ids(&self, json: String) -> String {
+        if !json.contains('$') {
+            return json;
+        }
         self.ids.iter().fold(json, |json, (name, id)| json.replace(name, id))
     }
 
@@ -451,6 +488,14 @@ impl Run {
     }
 
     pub(super) fn fail(&self, why: &str) -> ! {
-        panic!("{why}\nthe story so far:\n{}", self.trace)
+        let mut story = String::new();
+        let ends = self.story.iter().skip(1).map(|(_, _, begun)| *begun).chain([self.effects.len()]);
+        for ((at_ms, told, begun), end) in self.story.iter().zip(ends) {
+            writeln!(story, "{at_ms:>6} ms  {told}").expect("text takes all");
+            for effect in &self.effects[*begun..end] {
+                writeln!(story, "             {}", render::line(effect)).expect("text takes all");
+            }
+        }
+        panic!("{why}\nthe story so far:\n{story}")
     }
 }
