@@ -133,7 +133,13 @@ impl Gate {
     }
 
     /// Sends a text, once per item; whether it was sent.
-    fn give_text(&mut self, owner: Owner, item: Option<&ItemId>, text: String, now: Instant) -> bool {
+    pub(super) fn give_text(
+        &mut self,
+        owner: Owner,
+        item: Option<&ItemId>,
+        text: String,
+        now: Instant,
+    ) -> bool {
         if text.is_empty() && Rule::TextOnce.is_on() {
             return false;
         }
@@ -146,6 +152,9 @@ impl Gate {
             // It says what it was asked to say, of which the client gets our wording.
             if response.script.is_some() {
                 self.start_speaking(owner, now);
+            }
+            if let Some(response) = self.turn.get_mut(owner) {
+                response.withhold(text);
             }
             self.ignored(Rule::GreetingOnce);
             return false;

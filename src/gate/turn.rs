@@ -67,6 +67,8 @@ pub(super) struct Response {
     pub(super) mute: bool,
     /// That text, until the client has it.
     pub(super) script: Option<String>,
+    /// Its own texts, should it turn out to be another response.
+    withheld: Vec<String>,
     /// The client was told of its start.
     pub(super) announced_to_client: bool,
     /// The client got text or audio of it.
@@ -118,6 +120,7 @@ impl Response {
             interrupted: false,
             mute: false,
             script: None,
+            withheld: Vec::new(),
             announced_to_client: false,
             gave_output: false,
             gave_audio: false,
@@ -144,9 +147,23 @@ impl Response {
         }
     }
 
-    /// It is upstream's own after all, and no speech of a text of ours.
-    fn speaks_freely(&mut self) {
+    /// Keeps a text from the client.
+    pub(super) fn withhold(&mut self, text: String) {
+        let held: usize = self.withheld.iter().map(String::len).sum();
+        if held + text.len() <= DRAFT_LIMIT {
+            self.withheld.push(text);
+        }
+    }
+
+    /// It is upstream's own after all, and no speech of a text of ours, which is still to be spoken: the texts
+    /// that were withheld for it.
+    fn speaks_freely(&mut self, wishes: &mut [Wish]) -> Vec<String> {
+        let shown = self.mute && self.script.is_none();
+        for verbatim in wishes.iter_mut().filter_map(|wish| wish.verbatim.as_mut()) {
+            verbatim.shown |= shown;
+        }
         (self.mute, self.script) = (false, None);
+        std::mem::take(&mut self.withheld)
     }
 
     /// Takes the draft of `item` out, if there is one.
@@ -176,6 +193,17 @@ pub(super) struct Running {
     pub(super) wishes: Vec<Wish>,
     /// What it has given.
     pub(super) response: Response,
+}
+
+/// A request of ours that upstream refused because it runs a response of its own.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// What the request was for.
+    pub(super) wishes: Vec<Wish>,
+    /// What upstream's own response wrote, taken for ours.
+    pub(super) withheld: Vec<String>,
+    /// That response.
+    pub(super) serial: u32,
 }
 
 /// All responses of a session that still matter.
@@ -336,14 +364,17 @@ impl Turn {
     }
 
     /// Upstream says that it runs a response of its own, and ours was refused: the wishes come back.
-    pub(super) fn lose_race(&mut self, event_id: Option<&EventId>, now: Instant) -> Vec<Wish> {
+    ///
+    /// Also the texts that were withheld from the client meanwhile, and the response that wrote them.
+    pub(super) fn lose_race(&mut self, event_id: Option<&EventId>, now: Instant) -> Lost {
         let matches = |ours: &EventId| event_id.is_none_or(|id| id == ours);
         if let Some(running) = &mut self.unannounced
             && running.event_id.as_ref().is_some_and(matches)
         {
             running.event_id = None;
-            running.response.speaks_freely();
-            let wishes = std::mem::take(&mut running.wishes);
+            let mut wishes = std::mem::take(&mut running.wishes);
+            let withheld = running.response.speaks_freely(&mut wishes);
+            let serial = running.response.serial;
             // An announced one is what runs, perhaps one that was given up; then nothing unannounced does.
             if let Some(alive) = self.announced.iter_mut().rev().find(|response| response.given_up) {
                 alive.ended = false;
@@ -352,16 +383,17 @@ impl Turn {
             if self.announced.iter().any(|response| !response.ended) {
                 self.unannounced = None;
             }
-            return wishes;
+            return Lost { wishes, withheld, serial };
         }
         let asked = self
             .announced
             .iter_mut()
             .rev()
             .find(|response| response.asked.as_ref().is_some_and(|(ours, _)| matches(ours)));
-        let Some(response) = asked else { return Vec::new() };
-        response.speaks_freely();
-        response.asked.take().map(|(_, wishes)| wishes).unwrap_or_default()
+        let Some(response) = asked else { return Lost::default() };
+        let mut wishes = response.asked.take().map(|(_, wishes)| wishes).unwrap_or_default();
+        let withheld = response.speaks_freely(&mut wishes);
+        Lost { wishes, withheld, serial: response.serial }
     }
 
     /// Upstream is read again: every response counts as alive.

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Gate, Phase, Rule, Timer, Wish, turn::Owner};
+use super::{
+    Gate, Phase, Rule, Timer, Wish,
+    turn::{Lost, Owner},
+};
 use crate::{
     gate::CLIENT_MESSAGE_LIMIT,
     protocol::{
@@ -132,7 +135,12 @@ impl Gate {
 
     /// Upstream refused our request because a response runs (R7).
     pub(super) fn race_lost(&mut self, event_id: Option<&EventId>, now: Instant) {
-        let wishes = self.turn.lose_race(event_id, now);
+        let Lost { wishes, withheld, serial } = self.turn.lose_race(event_id, now);
+        if let Some(owner) = self.turn.by_serial(serial) {
+            for text in withheld {
+                self.give_text(owner, None, text, now);
+            }
+        }
         self.wishes.splice(0..0, wishes.into_iter().filter(|_| Rule::LostRaceIsKept.is_on()));
         self.held(Rule::LostRaceIsKept);
     }

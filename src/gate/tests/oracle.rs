@@ -18,6 +18,8 @@ pub(super) struct Oracle {
     /// Responses overlap, as no real server lets them, and so do their signals.
     pub(super) responses_overlap: bool,
     updated: bool,
+    /// Our `session.update` has had no outcome.
+    updating: bool,
     settings: usize,
     applied: usize,
     /// Our `response.create` has had no outcome.
@@ -51,7 +53,7 @@ impl Oracle {
 
     fn upstream(&mut self, event: &ServerEvent) {
         match event {
-            ServerEvent::SessionUpdated(_) => self.updated = true,
+            ServerEvent::SessionUpdated(_) => (self.updated, self.updating) = (true, false),
             ServerEvent::ResponseCreated(created) => {
                 if let Some(id) = id_of(created).filter(|id| !self.ended.contains(id)) {
                     self.announced.insert(id);
@@ -65,7 +67,8 @@ impl Oracle {
                 }
             }
             // Whatever else can end a response that was never announced.
-            ServerEvent::OutputTextDone(_) | ServerEvent::Error(_) => self.requested = false,
+            ServerEvent::OutputTextDone(_) => self.requested = false,
+            ServerEvent::Error(_) => (self.requested, self.updating) = (false, false),
             // R8: so does the output of a call that it made.
             ServerEvent::ItemDone(done) => {
                 let output =
@@ -101,6 +104,7 @@ impl Oracle {
                 self.upstream_frame(frame)
             }
             Effect::RanOut(rule) => {
+                self.updating &= *rule != Rule::OneSessionUpdate;
                 if *rule == Rule::OneActiveResponse {
                     self.requested = false;
                     self.ended.extend(self.announced.drain());
@@ -175,7 +179,11 @@ impl Oracle {
             return require(self.updated, "no audio before session.updated");
         };
         match &**event {
-            ClientEvent::SessionUpdate(_) => Ok(()),
+            ClientEvent::SessionUpdate(_) => {
+                require(!self.updating, "one session.update is under way at a time")?;
+                self.updating = true;
+                Ok(())
+            }
             ClientEvent::CreateResponse(_) => {
                 require(!self.requested && self.announced.is_empty(), "at most one response runs")?;
                 self.requested = true;

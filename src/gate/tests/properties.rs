@@ -12,8 +12,9 @@ use super::{
     words::{
         agent_item, answer, audio, audio_delta, audio_done, bare_audio_done, bare_call, bare_response_done,
         call_added, call_done, client, client_closes, closed, confirmed, created, done, error, error_for,
-        inject, message_added, microphone, output_item, session_updated, settings, speech_started,
-        speech_stopped, text_done, transcript_delta, transcript_done, upstream, user_item,
+        inject, message_added, microphone, output_item, say, session_updated, settings, speech_started,
+        speech_stopped, text_done, transcript_delta, transcript_done, update_prompt, update_speed,
+        update_voice, upstream, user_item,
     },
 };
 use crate::gate::{Input, Leg, LegEnd, Phase, UpstreamError};
@@ -55,7 +56,19 @@ fn client_actions() -> Vec<Action> {
         answer("call_3", "c"),
         client(r#"{"type":"KeepAlive"}"#),
         client(r#"{"type":"ForceEndTurn"}"#),
-        client(r#"{"type":"UpdatePrompt","prompt":"x"}"#),
+        update_prompt("x"),
+        update_prompt(&"long ".repeat(2_000)),
+        update_voice("cedar"),
+        update_speed(1.25),
+        client(r#"{"type":"UpdateThink","think":{"provider":{"model":"gpt-5"},"functions":[]}}"#),
+        client(r#"{"type":"UpdateListen","listen":{"provider":{"language":"de"}}}"#),
+        client(r#"{"type":"UpdateListen","listen":{"provider":{"language":"nonsense"}}}"#),
+        say("one", "default"),
+        say("two", "queue"),
+        say("three", "interrupt"),
+        say(&"long ".repeat(2_000), "queue"),
+        say("", "queue"),
+        say("four", "shout"),
         client(r#"{"type":"Sing"}"#),
         client("{"),
         client("[]"),
@@ -93,6 +106,7 @@ fn upstream_actions() -> Vec<Action> {
         error_for("$create", "server_error"),
         error_for("$item_event", "invalid_value"),
         error_for("$update", "invalid_value"),
+        error_for("$update", "cannot_update_voice"),
         confirmed(),
         confirmed(),
         user_item("done", "item_mock_1", "one"),
@@ -261,11 +275,17 @@ proptest! {
     /// The same with the session open, so that more of it is conversation.
     #[test]
     fn any_conversation_keeps_the_rules(
-        kind in 0..3,
+        kind in 0..5,
         happenings in vec((pause_ms(), happening()), 1..80),
         at_once: bool,
     ) {
-        let scenario = match kind { 0 => deepgram(), 1 => component(), _ => manual() };
+        let scenario = match kind {
+            0 => deepgram(),
+            1 => component(),
+            2 => manual(),
+            3 => deepgram().backend(|backend| backend.barge_in = false),
+            _ => deepgram().upto(created("resp_0")).upto(done("resp_0", "completed")),
+        };
         live(small()(scenario), happenings, at_once);
     }
 }
@@ -284,12 +304,16 @@ fn character() -> impl Strategy<Value = Character> {
             responses,
             own_ids,
             answers_ms,
+            barge_in: true,
         })
 }
 
 fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![
         6 => Just(Move::Inject),
+        2 => select(vec!["default", "queue", "interrupt"]).prop_map(Move::Say),
+        1 => Just(Move::UpdatePrompt),
+        1 => Just(Move::UpdateVoice),
         2 => Just(Move::Microphone),
         1 => Just(Move::Settings),
         4 => Just(Move::SpeechStarts),
@@ -306,9 +330,11 @@ proptest! {
     #[test]
     fn every_turn_is_answered_by_a_strict_server(
         character in character(),
+        barge_in: bool,
         moves in vec((pause_ms(), moves()), 1..30),
     ) {
-        let scenario = deepgram().limits(|limits| {
+        let character = Character { barge_in, ..character };
+        let scenario = deepgram().backend(|backend| backend.barge_in = barge_in).limits(|limits| {
             limits.idle_timeout = None;
             limits.call_timeout = Duration::from_secs(5);
         });
@@ -324,6 +350,7 @@ proptest! {
         if settings != applied {
             world.run.fail("every Settings is answered");
         }
+        world.judge_messages();
         if world.has_unanswered_items() {
             world.run.fail("every item is followed by a response that began after it");
         }

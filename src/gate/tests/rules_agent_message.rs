@@ -212,6 +212,38 @@ fn a_message_that_lost_the_race_is_spoken_later() {
     );
 }
 
+/// R7: where upstream's own response was taken for the message, nothing of either is lost or told twice.
+#[test]
+fn a_message_whose_race_is_known_late_is_told_once_and_so_is_the_other_text() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(1, created("resp_own"), []),
+            at(
+                2,
+                audio("resp_own", "item_1", 320),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"Hello\"",
+                    "client audio",
+                ],
+            ),
+            at(3, agent_item("done", "item_1", "Another matter"), ["ignored R4"]),
+            at(
+                4,
+                error_for("$create", "conversation_already_has_active_response"),
+                ["held R7", "held R6", "client ConversationText(assistant) \"Another matter\""],
+            ),
+            at(5, done("resp_own", "completed"), ["client AgentAudioDone", VERBATIM]),
+            at(6, created("resp_1"), []),
+            at(7, audio("resp_1", "item_2", 320), ["client AgentStartedSpeaking", "client audio"]),
+            at(8, agent_item("done", "item_2", "Hello"), ["ignored R4"]),
+            at(9, done("resp_1", "completed"), ["client AgentAudioDone"]),
+        ],
+    );
+}
+
 /// What cannot be said is refused, with the reason.
 #[test]
 fn messages_without_a_text_or_with_an_unknown_behavior_are_refused() {

@@ -1,7 +1,7 @@
 //! A strict server of the Realtime protocol in simulated time: it refuses a second response, answers speech
 //! by itself, and everything takes a while in both directions, so that all its races are the real ones.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::json;
 
@@ -31,6 +31,8 @@ pub(super) struct Character {
     pub(super) own_ids: bool,
     /// How long the client takes for each call, ms; 0 is never.
     pub(super) answers_ms: Vec<u64>,
+    /// Whether speech interrupts it.
+    pub(super) barge_in: bool,
 }
 
 /// What the world does besides.
@@ -39,6 +41,10 @@ pub(super) enum Move {
     Inject,
     Microphone,
     Settings,
+    /// The client has the agent say something, with this behavior.
+    Say(&'static str),
+    UpdatePrompt,
+    UpdateVoice,
     SpeechStarts,
     SpeechStops,
 }
@@ -86,6 +92,10 @@ pub(super) struct World {
     calls: usize,
     /// User items that no response has followed, by when they were made.
     unanswered_items: u32,
+    /// Messages that the agent was to say.
+    said: usize,
+    /// It has given audio, so its voice is fixed.
+    spoke: bool,
 }
 
 impl World {
@@ -103,6 +113,8 @@ impl World {
             items: 0,
             calls: 0,
             unanswered_items: 0,
+            said: 0,
+            spoke: false,
         }
     }
 
@@ -116,10 +128,18 @@ impl World {
             }
             Move::Microphone => self.tell_gate(words::microphone(640)),
             Move::Settings => self.tell_gate(words::settings("{}")),
+            Move::Say(behavior) => {
+                self.said += 1;
+                self.tell_gate(words::say(&format!("message {}", self.said), behavior));
+            }
+            Move::UpdatePrompt => self.tell_gate(words::update_prompt("More.")),
+            Move::UpdateVoice => self.tell_gate(words::update_voice("cedar")),
             Move::SpeechStarts if !self.speaking => {
                 self.speaking = true;
                 self.emit(words::speech_started());
-                self.cancel();
+                if self.character.barge_in {
+                    self.cancel();
+                }
             }
             Move::SpeechStops if self.speaking => {
                 self.speaking = false;
@@ -154,13 +174,16 @@ impl World {
         match event {
             Event::FromServer(action) => self.tell_gate(action),
             Event::ToServer(event) => self.serve(event),
-            Event::Response(number, action) if self.running == Some(number) => self.emit(action),
+            Event::Response(number, action) if self.running == Some(number) => {
+                self.spoke = true;
+                self.emit(action);
+            }
             Event::ResponseOver(number, action) if self.running == Some(number) => {
                 self.running = None;
                 self.emit(action);
             }
             Event::Response(..) | Event::ResponseOver(..) => (),
-            Event::AnswerSpeech if self.running.is_none() && !self.speaking => self.respond(),
+            Event::AnswerSpeech if self.running.is_none() && !self.speaking => self.respond(true),
             Event::AnswerSpeech => (),
             Event::Answer(call) => self.tell_gate(words::answer(&call, "done")),
         }
@@ -198,7 +221,15 @@ impl World {
 
     fn serve(&mut self, event: ClientEvent) {
         match event {
-            ClientEvent::SessionUpdate(_) => self.emit(words::session_updated()),
+            ClientEvent::SessionUpdate(update) => {
+                let session = update.session.expect("an update has a session");
+                let voice = session.audio.and_then(|audio| audio.output).and_then(|output| output.voice);
+                if voice.is_some() && self.spoke {
+                    let id = update.event_id.expect("ours have ids");
+                    return self.emit(words::error_for(id.as_str(), "cannot_update_voice"));
+                }
+                self.emit(words::session_updated());
+            }
             ClientEvent::CreateItem(create) => {
                 let item = create.item.expect("an item is created");
                 if let Some(call) = &item.call_id {
@@ -220,7 +251,10 @@ impl World {
                 let id = create.event_id.expect("ours have ids");
                 self.emit(words::error_for(id.as_str(), "conversation_already_has_active_response"));
             }
-            ClientEvent::CreateResponse(_) => self.respond(),
+            ClientEvent::CreateResponse(create) => {
+                let choice = create.response.and_then(|response| response.tool_choice);
+                self.respond(choice != Some("none".into()));
+            }
             ClientEvent::CancelResponse(_) if self.running.is_some() => self.cancel(),
             ClientEvent::CancelResponse(_) => self.emit(words::error("response_cancel_not_active")),
             ClientEvent::TruncateItem(_) => (),
@@ -245,9 +279,10 @@ impl World {
     }
 
     /// Begins a response, which from here on knows of every item so far.
-    fn respond(&mut self) {
+    fn respond(&mut self, may_call: bool) {
         // In the end it only speaks, or call would follow call for ever.
         let kind = if self.begun < 12 { cycled(&self.character.responses, self.begun as usize) } else { 0 };
+        let kind = if matches!(kind, 3 | 4) && !may_call { 0 } else { kind };
         self.begun += 1;
         self.unanswered_items = 0;
         let number = self.begun;
@@ -291,6 +326,29 @@ impl World {
                 let end = words::done(&response, "cancelled");
                 self.agenda.plan(at_ms + 30_000, Event::ResponseOver(number, end));
             }
+        }
+    }
+
+    /// Every message for the agent was spoken once, or something told the client why not.
+    pub(super) fn judge_messages(&self) {
+        let mut spoken = HashMap::new();
+        let mut reasons = 0;
+        for message in self.run.client_messages() {
+            match message {
+                ServerMessage::ConversationText(text) if text.content.starts_with("message ") => {
+                    *spoken.entry(text.content.clone()).or_insert(0) += 1;
+                }
+                ServerMessage::InjectionRefused(_) | ServerMessage::Warning(_) | ServerMessage::Error(_) => {
+                    reasons += 1;
+                }
+                _ => (),
+            }
+        }
+        if spoken.values().any(|times| *times > 1) {
+            self.run.fail("a message for the agent is spoken once");
+        }
+        if self.said - spoken.len() > reasons {
+            self.run.fail("a message that is not spoken is not lost in silence");
         }
     }
 

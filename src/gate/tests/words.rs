@@ -22,6 +22,26 @@ pub(super) fn inject(text: &str) -> Action {
     Action::Client(json!({"type": "InjectUserMessage", "content": text}).to_string())
 }
 
+pub(super) fn update_prompt(text: &str) -> Action {
+    Action::Client(json!({"type": "UpdatePrompt", "prompt": text}).to_string())
+}
+
+pub(super) fn update_voice(voice: &str) -> Action {
+    let speak = json!({"provider": {"type": "open_ai", "voice": voice}});
+    Action::Client(json!({"type": "UpdateSpeak", "speak": speak}).to_string())
+}
+
+pub(super) fn update_speed(speed: f64) -> Action {
+    let speak = json!({"provider": {"type": "open_ai", "speed": speed}});
+    Action::Client(json!({"type": "UpdateSpeak", "speak": speak}).to_string())
+}
+
+/// `InjectAgentMessage`.
+pub(super) fn say(text: &str, behavior: &str) -> Action {
+    let message = json!({"type": "InjectAgentMessage", "message": text, "behavior": behavior});
+    Action::Client(message.to_string())
+}
+
 pub(super) fn answer(call: &str, content: &str) -> Action {
     let answer = json!({"type": "FunctionCallResponse", "id": call, "name": "f", "content": content});
     Action::Client(answer.to_string())
