@@ -263,7 +263,7 @@ fn cases(cases: u32) -> Config {
 }
 
 proptest! {
-    #![proptest_config(cases(1_500))]
+    #![proptest_config(cases(6_000))]
 
     /// From the first moment on, whatever the peers say.
     #[test]
@@ -322,7 +322,7 @@ fn moves() -> impl Strategy<Value = Move> {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(3_000))]
 
     /// With a strict server: every user item that it took has a response that began after it, every
     /// Settings and every call is answered, every response is framed by its signals, and no request comes
