@@ -270,6 +270,8 @@ impl Gate {
     fn greet(&mut self, greeting: String) {
         self.tell_line(Role::Assistant, greeting.clone());
         match self.backend.greeting_mode {
+            // In the middle of an answer that upstream began by itself the end is that answer's.
+            GreetingMode::Text if self.turn.is_told() && Rule::SignalsAroundOutput.is_on() => (),
             GreetingMode::Text => self.tell_end_signals(),
             GreetingMode::Speak => {
                 self.wishes.push(Wish::verbatim(greeting, true));

@@ -243,6 +243,13 @@ impl Turn {
         self.announced.iter().any(|response| !response.ended && !response.interrupted)
     }
 
+    /// Whether the client has been told of the start of a response and not of its end.
+    pub(super) fn is_told(&self) -> bool {
+        let unannounced = self.unannounced.iter().map(|running| &running.response);
+        let mut all = unannounced.chain(&self.announced).chain(&self.loose);
+        all.any(|response| response.announced_to_client && !response.end_signals && !response.ended)
+    }
+
     /// The serial of the response that runs, the latest if upstream runs several.
     pub(super) fn running_serial(&self) -> Option<u32> {
         let unannounced = self.unannounced.as_ref().map(|running| running.response.serial);

@@ -314,7 +314,7 @@ fn parallel_calls_and_speech_in_every_order() {
 #[test]
 fn refusals_of_everything_in_every_order() {
     in_every_order(
-        connected,
+        || connected().losing_races(),
         &[
             settings("{}"),
             inject("one"),
@@ -366,7 +366,7 @@ fn answers_of_upstreams_own_to_speech_in_every_order() {
 #[test]
 fn a_greeting_that_is_spoken_in_every_order() {
     in_every_order(
-        || connected().backend(|backend| backend.greeting_mode = GreetingMode::Speak),
+        || connected().backend(|backend| backend.greeting_mode = GreetingMode::Speak).losing_races(),
         &[
             settings(r#"{"greeting":"Hello"}"#),
             inject("one"),

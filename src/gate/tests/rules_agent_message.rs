@@ -216,7 +216,7 @@ fn a_message_that_lost_the_race_is_spoken_later() {
 #[test]
 fn a_message_whose_race_is_known_late_is_told_once_and_so_is_the_other_text() {
     check(
-        deepgram(),
+        deepgram().losing_races(),
         [
             at(0, say("default"), [VERBATIM]),
             at(1, created("resp_own"), []),

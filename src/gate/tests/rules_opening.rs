@@ -415,6 +415,33 @@ fn r04_a_blank_greeting_is_none() {
     );
 }
 
+/// R4 and R10: a greeting in the middle of an answer that upstream began by itself has no end of its own.
+#[test]
+fn r04_a_greeting_in_the_middle_of_an_answer_leaves_the_end_to_it() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(session_updated()),
+        [
+            at(0, settings(GREETING), ["up session.update"]),
+            at(1, created("resp_1"), []),
+            at(
+                2,
+                super::words::audio("resp_1", "item_1", 320),
+                ["client AgentStartedSpeaking", "client audio"],
+            ),
+            at(
+                3,
+                session_updated(),
+                [
+                    "use audio",
+                    "client SettingsApplied",
+                    "client ConversationText(assistant) \"Hello there!\"",
+                ],
+            ),
+            at(4, done("resp_1", "completed"), ["client AgentAudioDone"]),
+        ],
+    );
+}
+
 /// R4: "`"speak"`: the same text at once, and one `response.create` whose instructions ask for it word for
 /// word; that response's own text is not sent."
 #[test]
