@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Gate, Phase, Rule, TurnTaking, UpstreamFrame, Wish, manual::ENOUGH};
+use super::{Gate, Rule, TurnTaking, UpstreamFrame, Wish, manual::ENOUGH};
 use crate::protocol::realtime::{ClientEvent, CommitBuffer};
 
 impl Gate {
@@ -66,8 +66,7 @@ impl Gate {
 
     /// The client has gone: what it said last is committed, and nobody waits for an answer.
     pub(super) fn commit_before_close(&mut self) {
-        let detected = self.turns != TurnTaking::Manual && Rule::ManualCommit.is_on();
-        if detected || self.phase != Phase::Active && Rule::ManualCommit.is_on() {
+        if self.turns != TurnTaking::Manual && Rule::ManualCommit.is_on() {
             return;
         }
         if self.turn.running() && Rule::ManualCommit.is_on() {

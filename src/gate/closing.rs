@@ -87,9 +87,7 @@ impl Gate {
     pub(super) fn upstream_refused(&mut self, error: UpstreamError, now: Instant) {
         self.closing.upstream = LegState::Gone;
         self.to_upstream.clear();
-        if self.phase != Phase::Closing || !Rule::CloseOnce.is_on() {
-            self.end(CloseReason::Unreachable(error), now);
-        }
+        self.end(CloseReason::Unreachable(error), now);
     }
 
     /// Ends the connection, if nothing has ended it yet.

@@ -284,9 +284,6 @@ impl Gate {
 
     fn expire(&mut self, now: Instant) {
         self.expire_closing(now);
-        if matches!(self.phase, Phase::Closing | Phase::Closed) && Rule::CloseOnce.is_on() {
-            return;
-        }
         self.expire_opening(now);
         if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return;

@@ -76,9 +76,8 @@ impl Playback {
         let mut responses: Vec<u32> = unplayed.iter().map(|segment| segment.response).collect();
         responses.dedup();
         let playing = unplayed.pop_front()?;
-        let elapsed = now.saturating_duration_since(playing.from);
-        let bound = format.duration_of(playing.bytes);
-        let heard = if Rule::NoStaleAudio.is_on() { elapsed.min(bound) } else { elapsed };
+        // Never more than was delivered: what has been played to its end is no longer here.
+        let heard = now.saturating_duration_since(playing.from);
         Some(Cut { responses, item: playing.item, heard })
     }
 }

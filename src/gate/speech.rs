@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Gate, Rule, Timer, TurnTaking, Wish,
-    turn::{Owner, Response},
-};
+use super::{Gate, Rule, Timer, TurnTaking, Wish, turn::Owner};
 use crate::{
     protocol::{
         agent::{Empty, Role, ServerMessage},
@@ -227,12 +224,9 @@ impl Gate {
         }
     }
 
-    /// The client gets the response's text so far and its end signals; then nothing more of it.
+    /// The client gets the response's text so far and its end signals; then nothing more of it. Once or
+    /// more often is the same.
     fn cut_off(&mut self, owner: Owner, now: Instant) {
-        let cut = |response: &mut Response| response.interrupted && Rule::NoStaleAudio.is_on();
-        if self.turn.get_mut(owner).is_none_or(cut) {
-            return;
-        }
         self.give_drafts(owner, now);
         self.signal_end(owner);
         if self.end_signals_owed {

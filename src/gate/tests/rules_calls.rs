@@ -1,15 +1,18 @@
 //! R8 and R9: function calls, from the model to the client and back.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{
-    scenario::{at, check, component, deepgram, due},
+    scenario::{at, check, component, deepgram, due, fresh},
     words::{
         agent_item, answer, audio, bare_audio_done, bare_call, bare_response_done, call_added, call_done,
-        client, confirmed, created, done, done_with, inject, message_added, microphone, output_item,
-        speech_started, text_done, upstream,
+        client, client_closes, confirmed, created, done, done_with, inject, message_added, microphone,
+        output_item, session_updated, settings, speech_started, text_done, upstream,
     },
 };
+use crate::gate::Input;
 
 /// R8: "An announced response hands its calls out when it ends, in **one** `FunctionCallRequest` in output
 /// order, if it ended `completed` … and the call's item is `completed`".
@@ -375,4 +378,116 @@ fn r10_a_repeated_end_owes_nothing_again() {
             at(9, done("resp_3", "completed"), []),
         ],
     );
+}
+
+/// R8: "in output order", whichever was shown first.
+#[test]
+fn r08_the_order_of_the_calls_is_that_of_the_output() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, call_done("resp_1", 1, "call_b", "second", "completed"), []),
+            at(2, call_done("resp_1", 0, "call_a", "first", "completed"), []),
+            at(
+                3,
+                done("resp_1", "completed"),
+                ["client FunctionCallRequest call_a=first({}) call_b=second({})"],
+            ),
+        ],
+    );
+}
+
+/// R8: "`conversation.item.done` of one of its outputs" is an end, `conversation.item.added` is none.
+#[test]
+fn r08_an_output_that_was_only_added_ends_nothing() {
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_1"), ["client FunctionCallRequest"]),
+            at(1, answer("call_1", "noon"), ["client AgentThinking", "up output call_1"]),
+            at(2, output_item("added", "call_1"), []),
+            at(3, output_item("done", "call_1"), ["up response.create"]),
+        ],
+    );
+}
+
+/// R8: "For an unannounced response the first … `response.output_text.done` … counts as the end": one of an
+/// announced response says nothing of it.
+#[test]
+fn r08_the_text_of_an_announced_response_ends_no_other() {
+    let text =
+        r#"{"type":"response.output_text.done","response_id":"resp_1","item_id":"item_1","text":"Hm."}"#;
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_1"), ["client FunctionCallRequest"]),
+            at(1, created("resp_1"), []),
+            at(2, answer("call_1", "noon"), ["client AgentThinking", "up output call_1"]),
+            at(3, upstream(text), []),
+            at(
+                4,
+                done("resp_1", "completed"),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant)",
+                    "client AgentAudioDone",
+                ],
+            ),
+            due(20_002, ["ran out R8", "up response.create"]),
+        ],
+    );
+}
+
+/// R8: "a cancelled or failed one hands out none", and neither does one that was never announced.
+#[test]
+fn r08_a_cancelled_response_that_was_never_announced_hands_out_nothing() {
+    let call = json!({"id": "item_a", "type": "function_call", "status": "completed", "call_id": "call_a",
+        "name": "f", "arguments": "{}"});
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, done_with("resp_1", json!({"status": "cancelled", "output": [call]})), []),
+        ],
+    );
+}
+
+/// R2, R8: nothing goes up before the session is open, not even the answer for a client that gave none.
+#[test]
+fn r08_a_call_that_came_before_the_session_waits_for_it() {
+    let mut run = check(
+        fresh()
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .limits(|limits| limits.call_timeout = Duration::from_secs(10)),
+        [at(0, bare_call("call_1"), ["client FunctionCallRequest"]), at(10_001, Input::Timeout, [])],
+    );
+    run.happen(10_002, session_updated());
+    run.pass(10_003);
+    assert_eq!(run.upstream_events().count(), 1, "the answer goes up then");
+}
+
+/// R8: a client that has gone is handed no call, though what it said still waits to go up.
+#[test]
+fn r08_a_client_that_has_gone_is_handed_no_call() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, inject("Hi"), ["held R2"]),
+            at(2, client_closes(1000), ["held R2"]),
+            at(3, bare_call("call_1"), ["ignored R8"]),
+        ],
+    );
+}
+
+/// R8: "and the call's item is `completed`", of an unannounced response as well.
+#[test]
+fn r08_a_call_that_is_not_whole_is_not_handed_out() {
+    let item = json!({"id": "item_a", "type": "function_call", "status": "incomplete", "call_id": "call_a",
+        "name": "f", "arguments": "{}"});
+    let event = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    check(deepgram(), [at(0, upstream(&event.to_string()), [])]);
 }

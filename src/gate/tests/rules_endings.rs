@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::{
     scenario::{Action, Scenario, at, check, check_all, deepgram, due, fresh},
-    words::{audio, client, client_closes, closed, created, inject, microphone, session_updated, settings},
+    words::{
+        answer, audio, audio_delta, bare_call, client, client_closes, closed, created, inject, microphone,
+        session_updated, settings,
+    },
 };
 use crate::gate::{CloseReason, Input, Leg, LegEnd, Limits, Phase, UpstreamError, WINDOW};
 
@@ -465,6 +468,75 @@ fn r16_what_the_client_said_before_the_session_opened_goes_up_before_the_end() {
                 session_updated(),
                 ["use audio", "up item \"Bye\"", "up append 32000", "up commit", "close upstream 1000"],
             ),
+        ],
+    );
+}
+
+/// R16: an end has one cause; that the dial fails as well is none.
+#[test]
+fn r16_a_dial_that_fails_after_the_end_is_no_second_end() {
+    let run = check(
+        fresh().upto(Input::ClientConnected),
+        [
+            at(0, client_closes(1000), ["close upstream 1000"]),
+            at(1, Input::UpstreamRefused(UpstreamError::TimedOut), ["ignored R16", "finished"]),
+        ],
+    );
+    assert!(matches!(run.gate.close_reason(), Some(CloseReason::Client(_))));
+}
+
+/// R16: while both sides close, nothing is waited for any more: no item, no answer to a call.
+#[test]
+fn r16_no_wait_runs_out_while_both_sides_close() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(
+                19_000,
+                Input::Shutdown,
+                ["client Error(SERVER_GOING_AWAY)", "close client", "close upstream"],
+            ),
+            at(20_000, Input::Timeout, []),
+        ],
+    );
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_1"), ["client FunctionCallRequest"]),
+            at(1, answer("call_1", "noon"), ["client AgentThinking", "up output call_1"]),
+            at(
+                19_000,
+                Input::Shutdown,
+                ["client Error(SERVER_GOING_AWAY)", "close client", "close upstream"],
+            ),
+            at(20_001, Input::Timeout, []),
+        ],
+    );
+}
+
+/// R16: an end that time brings is the last thing of its moment.
+#[test]
+fn r16_what_runs_out_together_with_the_session_is_not_waited_for() {
+    check(
+        deepgram().limits(|limits| limits.max_session = Some(Duration::from_secs(20))),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            due(20_000, ["client Error(session_max_duration)", "close client", "close upstream"]),
+        ],
+    );
+}
+
+/// R16: a client that has gone is sent nothing, though what it said still waits to go up.
+#[test]
+fn r16_a_client_that_has_gone_is_sent_no_audio() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, inject("Hi"), ["held R2"]),
+            at(2, client_closes(1000), ["held R2"]),
+            at(3, audio_delta(2_000), []),
         ],
     );
 }

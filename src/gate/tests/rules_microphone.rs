@@ -6,7 +6,7 @@ use super::{
     scenario::{at, check, component, deepgram, due, manual},
     words::{
         audio_delta, bare_audio_done, client, client_closes, confirmed, created, done, inject, microphone,
-        text_done,
+        text_done, transcript_delta,
     },
 };
 use crate::gate::{Input, LegEnd};
@@ -247,6 +247,61 @@ fn r14_enough_is_counted_in_time_not_in_bytes() {
             at(10, microphone(7_999), ["up append"]),
             at(1_000, microphone(1), ["up append"]),
             due(1_400, ["up commit", "up response.create"]),
+        ],
+    );
+}
+
+/// R14: "never during a response", whatever else happens meanwhile.
+#[test]
+fn r14_an_event_of_the_response_commits_nothing() {
+    check(
+        manual(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, microphone(40_000), ["up append"]),
+            at(1_000, transcript_delta("resp_1", "item_1", "Hel"), []),
+            at(
+                1_001,
+                done("resp_1", "completed"),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant)",
+                    "client AgentDone",
+                    "client AgentAudioDone",
+                    "up commit",
+                    "up response.create",
+                ],
+            ),
+        ],
+    );
+}
+
+/// R14: "what is left when a response ends" is committed when no other response runs.
+#[test]
+fn r14_the_end_of_one_of_two_responses_commits_nothing() {
+    check(
+        manual(),
+        [
+            at(0, microphone(32_000), ["up append"]),
+            due(400, ["up commit", "up response.create"]),
+            at(500, created("resp_1"), []),
+            at(501, created("resp_2"), []),
+            at(502, microphone(1_600), ["up append"]),
+            at(503, done("resp_1", "completed"), []),
+            at(504, done("resp_2", "completed"), ["up silence 50 ms", "up commit", "up response.create"]),
+        ],
+    );
+}
+
+/// R14: with voice activity detection the end of the client has nothing to do with what was said.
+#[test]
+fn r14_with_voice_activity_detection_a_client_that_closes_commits_nothing() {
+    check(
+        deepgram(),
+        [
+            at(0, microphone(1_600), ["up append"]),
+            at(1, created("resp_1"), []),
+            at(2, client_closes(1000), ["close upstream 1000"]),
         ],
     );
 }

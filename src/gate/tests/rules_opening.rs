@@ -4,7 +4,7 @@ use super::{
     scenario::{at, check, component, deepgram, due, fresh},
     words::{
         agent_item, answer, client, confirmed, created, done, error, error_for, inject, microphone,
-        session_updated, settings, text_done, transcript_done, upstream, user_item,
+        session_updated, settings, speech_stopped, text_done, transcript_done, upstream, user_item,
     },
 };
 use crate::{
@@ -674,6 +674,52 @@ fn r04_a_spoken_greeting_and_a_turn_that_wait_together_are_two_responses() {
             at(11, done("resp_1", "completed"), ["up response.create"]),
             at(12, created("resp_2"), []),
             at(13, done("resp_2", "completed"), []),
+        ],
+    );
+}
+
+/// R1: "Nothing goes up before its socket is open; then in order", whatever the leg reports before that.
+#[test]
+fn r01_an_event_before_the_socket_is_open_sends_nothing_up() {
+    check(
+        fresh().upto(Input::ClientConnected),
+        [
+            at(0, session_updated(), []),
+            at(1, inject("Hi"), ["client ConversationText(user)"]),
+            at(2, Input::UpstreamOpened, ["up item \"Hi\""]),
+        ],
+    );
+}
+
+/// R3: "its update goes up 100 ms after that response's end": nothing shortens the pause.
+#[test]
+fn r03_an_update_that_is_answered_in_the_pause_does_not_end_it() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(session_updated()),
+        [
+            at(0, client(r#"{"type":"UpdatePrompt","prompt":"Be brief."}"#), ["up session.update"]),
+            at(1, created("resp_1"), []),
+            at(2, settings("{}"), ["held R3"]),
+            at(3, done("resp_1", "completed"), []),
+            at(50, session_updated(), ["held R3", "client PromptUpdated"]),
+            due(103, ["up session.update"]),
+        ],
+    );
+}
+
+/// R2: nothing but the update goes up before the session is open, not even the wish for an answer to what was
+/// said meanwhile.
+#[test]
+fn r02_speech_before_the_session_is_answered_when_it_is_open() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened),
+        [
+            at(0, created("resp_1"), []),
+            at(1, settings("{}"), ["held R3"]),
+            at(2, speech_stopped(), []),
+            at(2_000, done("resp_1", "completed"), []),
+            due(2_100, ["up session.update"]),
+            at(2_200, session_updated(), ["use audio", "client SettingsApplied", "up response.create"]),
         ],
     );
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    scenario::{at, check, component, deepgram, due},
+    scenario::{at, check, check_all, component, deepgram, due},
     words::{
         agent_item, audio, audio_delta, audio_done, bare_audio_done, bare_response_done, confirmed, created,
         done, done_with, inject, message_added, text_done, transcript_delta, transcript_done, upstream,
@@ -49,7 +49,7 @@ fn r10_the_end_signals_come_whatever_the_status() {
             true => at(2, done("resp_1", status), ["client AgentAudioDone", "client Error(unknown)"]),
             false => at(2, done("resp_1", status), ["client AgentAudioDone"]),
         });
-        super::scenario::check_all(deepgram(), steps);
+        check_all(deepgram(), steps);
     }
 }
 
@@ -109,7 +109,7 @@ fn r10_an_unannounced_response_whose_audio_outlasts_its_text_has_its_signals_aft
             at(5, end, ["client AgentAudioDone"]),
             at(6, later, []),
         ];
-        super::scenario::check_all(deepgram(), steps);
+        check_all(deepgram(), steps);
     }
 }
 
@@ -127,10 +127,10 @@ fn r10_end_signals_of_an_outlasting_audio_come_before_the_next_response_or_after
     let mut next = begin();
     next.push(at(4, inject("More"), ["client ConversationText(user)", "up item"]));
     next.push(at(5, confirmed(), ["client AgentAudioDone", "up response.create"]));
-    super::scenario::check_all(deepgram(), next);
+    check_all(deepgram(), next);
     let mut silent = begin();
     silent.push(due(20_003, ["client AgentAudioDone"]));
-    super::scenario::check_all(deepgram(), silent);
+    check_all(deepgram(), silent);
 }
 
 /// R10: "or at `response.done`, whichever is first".
@@ -216,7 +216,7 @@ fn r11_what_no_item_gave_comes_with_the_end_of_the_response() {
         };
         steps.push(at(5, end, signals));
         steps.push(at(6, agent_item("done", "item_1", "Hello"), ["ignored R11"]));
-        super::scenario::check_all(deepgram(), steps);
+        check_all(deepgram(), steps);
     }
 }
 
@@ -414,7 +414,7 @@ fn r11_a_text_whose_item_never_came_is_forgotten_at_last() {
         agent_item("done", "item_0", "text 0"),
         ["client ConversationText(assistant) \"text 0\""],
     ));
-    super::scenario::check_all(deepgram(), steps);
+    check_all(deepgram(), steps);
 }
 
 /// R10: audio that comes after both the text and the audio of an unannounced response is the next one's.
@@ -458,5 +458,90 @@ fn r10_responses_of_long_ago_are_forgotten() {
         transcript_done("resp_0", "item_0", "of nobody"),
         ["client AgentStartedSpeaking", "client ConversationText(assistant) \"of nobody\""],
     ));
-    super::scenario::check_all(deepgram(), steps);
+    check_all(deepgram(), steps);
+}
+
+/// R10: "before its first text or audio": an empty delta is no audio, and an empty text no text (R11).
+#[test]
+fn r10_nothing_is_no_output() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, audio("resp_1", "item_1", 0), []),
+            at(2, transcript_done("resp_1", "item_1", ""), []),
+            at(3, done("resp_1", "completed"), []),
+            at(4, text_done(""), []),
+        ],
+    );
+}
+
+/// R10: "after its last text and audio": an unannounced response is over when an announced one speaks, though
+/// that was there before.
+#[test]
+fn r10_an_announced_response_that_speaks_again_ends_the_unannounced_one() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, audio_delta(2_000), ["client AgentStartedSpeaking", "client audio 2000"]),
+            at(
+                2,
+                audio("resp_1", "item_1", 4_000),
+                ["client AgentAudioDone", "client AgentStartedSpeaking", "client audio 4000"],
+            ),
+        ],
+    );
+}
+
+/// R11: "The same item id is never sent twice", without a response as well.
+#[test]
+fn r11_an_item_of_no_response_gives_its_text_once() {
+    check(
+        deepgram(),
+        [
+            at(0, agent_item("added", "item_1", "Hello"), ["client ConversationText(assistant) \"Hello\""]),
+            at(1, agent_item("done", "item_1", "Hello"), ["ignored R11"]),
+        ],
+    );
+}
+
+/// R11: "what no item gave … is taken … from `response.output`": what an item gave is there again, in every
+/// response, and nothing that anybody is told of.
+#[test]
+fn r11_what_an_item_gave_is_not_news_at_the_end() {
+    let message = json!({"id": "item_1", "type": "message", "role": "assistant",
+        "content": [{"type": "output_audio", "transcript": "Hello"}]});
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, message_added("resp_1", "item_1"), []),
+            at(
+                2,
+                agent_item("done", "item_1", "Hello"),
+                ["client AgentStartedSpeaking", "client ConversationText(assistant) \"Hello\""],
+            ),
+            at(
+                3,
+                done_with("resp_1", json!({"status": "completed", "output": [message]})),
+                ["client AgentAudioDone"],
+            ),
+        ],
+    );
+}
+
+/// R11: deltas beyond a megabyte are no answer; what came before is.
+#[test]
+fn r11_deltas_without_end_are_kept_to_a_megabyte() {
+    let mut steps = vec![at(0, created("resp_1"), [])];
+    for n in 1..=11 {
+        steps.push(at(n, transcript_delta("resp_1", "item_1", &"x".repeat(100_000)), []));
+    }
+    steps.push(at(
+        12,
+        done("resp_1", "completed"),
+        ["client AgentStartedSpeaking", "client ConversationText(assistant) \"xxx", "client AgentAudioDone"],
+    ));
+    check_all(deepgram(), steps);
 }

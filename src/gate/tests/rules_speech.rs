@@ -489,3 +489,71 @@ fn r12_latencies_count_from_the_end_of_the_speech() {
         ],
     );
 }
+
+/// R12: "transcripts … are matched by item id", those that are only pieces too.
+#[test]
+fn r12_a_transcript_is_made_of_the_pieces_of_its_own_item() {
+    let piece = |item: &str, delta: &str| {
+        let event = json!({"type": "conversation.item.input_audio_transcription.delta", "item_id": item,
+            "delta": delta});
+        Action::Upstream(event.to_string())
+    };
+    let end = r#"{"type":"conversation.item.input_audio_transcription.completed","item_id":"item_2"}"#;
+    check(
+        component(),
+        [
+            at(0, piece("item_1", "one"), ["client Transcript(interim) \"one\""]),
+            at(1, piece("item_2", "two"), ["client Transcript(interim) \"two\""]),
+            at(2, upstream(end), ["client Transcript(final) \"two\""]),
+        ],
+    );
+}
+
+/// R12: an utterance of more than 64 KiB is told as far as that; one that fails is told no more.
+#[test]
+fn r12_a_transcript_has_a_bound_and_a_failed_one_no_end() {
+    let piece = |bytes: usize| {
+        let event = json!({"type": "conversation.item.input_audio_transcription.delta", "item_id": "item_1",
+            "delta": "x".repeat(bytes)});
+        Action::Upstream(event.to_string())
+    };
+    let failed = r#"{"type":"conversation.item.input_audio_transcription.failed","item_id":"item_1",
+        "error":{"code":"audio_unintelligible"}}"#;
+    check(
+        component(),
+        [
+            at(0, piece(64 * 1024), ["client Transcript(interim)"]),
+            at(1, piece(1), ["ignored R12"]),
+            at(2, upstream(failed), ["ignored R12"]),
+        ],
+    );
+}
+
+/// R13: where upstream interrupts itself, a request that it has not begun to answer is still to be answered:
+/// that answer is heard.
+#[test]
+fn r13_speech_before_the_answer_began_cuts_nothing_off() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, speech_started(), ["client UserStartedSpeaking"]),
+            at(3, created("resp_1"), []),
+            at(4, audio("resp_1", "item_1", 2_000), ["client AgentStartedSpeaking", "client audio 2000"]),
+        ],
+    );
+}
+
+/// R13: "then nothing more of that response, ever", and its late end of audio ends nothing.
+#[test]
+fn r13_the_late_end_of_audio_that_was_cut_off_is_nothing() {
+    check(
+        deepgram(),
+        [
+            at(0, audio_delta(2_000), ["client AgentStartedSpeaking", "client audio 2000"]),
+            at(1, speech_started(), ["client AgentAudioDone", "client UserStartedSpeaking"]),
+            at(2, upstream(r#"{"type":"response.output_audio.done"}"#), ["ignored R13"]),
+        ],
+    );
+}

@@ -494,3 +494,36 @@ fn r07_a_response_that_was_given_up_too_early_is_waited_for_again() {
         ],
     );
 }
+
+/// R5: an error without an id may have meant the one item that waits: nobody waits for it any more, and it is
+/// no wish when its time is over.
+#[test]
+fn r05_an_item_that_an_error_may_have_meant_is_no_wish_after_t() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, error("invalid_value"), ["client Error(invalid_value)"]),
+            at(30_000, Input::Timeout, []),
+        ],
+    );
+}
+
+/// R6: "merged with others": a typed turn and the answers of a response are one wish too.
+#[test]
+fn r06_a_typed_turn_and_answered_calls_are_fulfilled_together() {
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_1"), ["client FunctionCallRequest"]),
+            at(1, bare_response_done(), []),
+            at(2, created("resp_1"), []),
+            at(3, answer("call_1", "noon"), ["held R6", "client AgentThinking", "up output call_1"]),
+            at(4, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(5, confirmed(), ["held R6"]),
+            at(6, done("resp_1", "completed"), ["client AgentAudioDone", "up response.create"]),
+            at(7, created("resp_2"), []),
+            at(8, done("resp_2", "completed"), []),
+        ],
+    );
+}
