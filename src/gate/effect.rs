@@ -134,3 +134,22 @@ impl UpstreamFrame {
         BASE_WEIGHT + body
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        protocol::{agent::Role, realtime::TranscriptionEvent},
+        translate::to_client,
+    };
+
+    #[test]
+    fn a_message_weighs_what_it_takes_on_the_wire_nearly() {
+        let text = "x".repeat(10_000);
+        let transcript = to_client::transcript(text.clone(), true, &TranscriptionEvent::default());
+        for message in [to_client::conversation_text(Role::User, text), transcript] {
+            let (wire, weight) = (message.encode().len(), ClientFrame::Message(message).weight());
+            assert!(wire.abs_diff(weight) < 2 * BASE_WEIGHT, "{weight} for {wire} bytes");
+        }
+    }
+}

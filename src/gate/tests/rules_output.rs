@@ -9,7 +9,7 @@ use super::{
         done, done_with, inject, message_added, text_done, transcript_delta, transcript_done, upstream,
     },
 };
-use crate::gate::CLIENT_MESSAGE_LIMIT;
+use crate::{gate::CLIENT_MESSAGE_LIMIT, protocol::agent::ServerMessage};
 
 /// R10: "`AgentStartedSpeaking` once per response, before its first text or audio … The end signals,
 /// `AgentDone` … and then `AgentAudioDone`, once per response that gave text or audio, after its last text
@@ -543,5 +543,13 @@ fn r11_deltas_without_end_are_kept_to_a_megabyte() {
         done("resp_1", "completed"),
         ["client AgentStartedSpeaking", "client ConversationText(assistant) \"xxx", "client AgentAudioDone"],
     ));
-    check_all(deepgram(), steps);
+    let run = check_all(deepgram(), steps);
+    let told: usize = run
+        .client_messages()
+        .map(|message| match message {
+            ServerMessage::ConversationText(text) => text.content.len(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(told, 1_000_000);
 }

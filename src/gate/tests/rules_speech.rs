@@ -557,3 +557,28 @@ fn r13_the_late_end_of_audio_that_was_cut_off_is_nothing() {
         ],
     );
 }
+
+/// R13: "of the item being played … with the milliseconds that can have been heard": those of this item, not
+/// of the one before it in the same response.
+#[test]
+fn r13_each_item_of_a_response_is_played_for_itself() {
+    check(
+        deepgram(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, message_added("resp_1", "item_1"), []),
+            at(2, message_added("resp_1", "item_2"), []),
+            at(
+                1_000,
+                audio("resp_1", "item_1", SECOND),
+                ["client AgentStartedSpeaking", "client audio 48000"],
+            ),
+            at(1_100, audio("resp_1", "item_2", SECOND), ["client audio 48000"]),
+            at(
+                2_500,
+                speech_started(),
+                ["client AgentAudioDone", "client UserStartedSpeaking", "up truncate item_2 at 500 ms"],
+            ),
+        ],
+    );
+}
