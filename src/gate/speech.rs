@@ -236,7 +236,11 @@ impl Gate {
         response.interrupted = true;
         if response.script.take().is_some() {
             let description = "the message was cut off before it began".to_owned();
-            self.tell_warning("INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", description);
+            if self.speech.speaking() {
+                self.tell_warning("INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", description);
+            } else {
+                self.tell_warning("INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH", description);
+            }
         }
     }
 }

@@ -180,6 +180,28 @@ fn a_message_that_never_began_is_not_lost_in_silence() {
     );
 }
 
+/// Nor is one that another message cuts off.
+#[test]
+fn a_message_that_another_one_cuts_off_is_not_lost_in_silence() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(10, created("resp_1"), []),
+            at(
+                20,
+                say("interrupt"),
+                [
+                    "held R6",
+                    "client Warning(INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH)",
+                    "up response.cancel resp_1",
+                ],
+            ),
+            at(30, done("resp_1", "cancelled"), ["ignored R13", VERBATIM]),
+        ],
+    );
+}
+
 /// One that upstream refuses is an Error and leaves nothing behind.
 #[test]
 fn a_message_that_upstream_refuses_is_an_error() {
