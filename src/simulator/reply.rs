@@ -76,22 +76,27 @@ pub(super) struct Prompt<'a> {
 
 /// Chooses the reply; the same prompt always has the same one.
 ///
-/// A tool choice that demands a call is obeyed once per user input: after the outputs the model speaks.
+/// A tool choice that demands a call is obeyed once per user input: after the outputs the model speaks. A
+/// text to be said word for word keeps the model from no call that it may make.
 pub(super) fn choose(prompt: &Prompt<'_>) -> Reply {
-    if let Some(text) = verbatim(prompt.instructions).filter(|_| prompt.asked_here) {
-        return Reply::Say(text);
-    }
-    if prompt.is_idle {
-        return Reply::Say("Are you still there?".to_owned());
-    }
+    let text = verbatim(prompt.instructions).filter(|_| prompt.asked_here);
     let outputs = latest_outputs(prompt.entries);
-    if !outputs.is_empty() {
-        return Reply::Say(result_sentence(&outputs));
-    }
     let said = match prompt.entries.iter().rev().find(|entry| !matches!(entry, Entry::Other(_))) {
         Some(Entry::User(text)) => text.as_str(),
         _ => "",
     };
+    if let Some(text) = text {
+        let asked = matches!(prompt.entries.last(), Some(Entry::User(_)));
+        let demanded = prompt.tool_choice != "auto" && outputs.is_empty();
+        let calls = if asked || demanded { calls(said, prompt) } else { Vec::new() };
+        return if calls.is_empty() { Reply::Say(text) } else { Reply::Call(calls) };
+    }
+    if prompt.is_idle {
+        return Reply::Say("Are you still there?".to_owned());
+    }
+    if !outputs.is_empty() {
+        return Reply::Say(result_sentence(&outputs));
+    }
     let calls = calls(said, prompt);
     if !calls.is_empty() {
         return Reply::Call(calls);
@@ -107,6 +112,9 @@ fn sentence(said: &str, instructions: &str) -> String {
         if let Some(line) = last {
             return format!("You said: {}", line.trim());
         }
+    }
+    if lower.contains("your instructions") {
+        return format!("My instructions are: {instructions}");
     }
     let first = lower.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
     if ["hello", "hi", "hey"].contains(&first) {
@@ -299,6 +307,9 @@ mod tests {
             "Be kind.\n\nPrevious conversation:\nuser: one\nassistant: two\nuser: three\nassistant: four";
         let said = reply(&[Entry::User("What did I say?".to_owned())], history, json!([]), json!("auto"));
         assert_eq!(said, Reply::Say("You said: three".to_owned()));
+        let asked = [Entry::User("What are your instructions?".to_owned())];
+        let said = reply(&asked, "Be kind.\n\nBe brief.", json!([]), json!("auto"));
+        assert_eq!(said, Reply::Say("My instructions are: Be kind.\n\nBe brief.".to_owned()));
         assert_eq!(
             verbatim("Say the following text word for word: Good morning."),
             Some("Good morning.".to_owned())

@@ -80,3 +80,35 @@ fn a_call_is_answered_once_and_must_exist() {
     );
     assert_eq!(client.refused(output(&call_id, "y")), refusal);
 }
+
+#[test]
+fn a_text_to_be_said_is_said_if_no_function_may_be_called() {
+    let ask = |session_choice: &str, response_choice: Option<&str>| {
+        let mut session = text_session();
+        session["tools"] = json!([{"type": "function", "name": "get_current_time"}]);
+        session["tool_choice"] = json!(session_choice);
+        let mut client = Client::configured(&[], session);
+        client.send(user_text("What time is it?"));
+        let mut fields = json!({"instructions": "Say this word for word: Good day."});
+        if let Some(choice) = response_choice {
+            fields["tool_choice"] = json!(choice);
+        }
+        let events = client.ask(json!({"type": "response.create", "response": fields}));
+        (client, events)
+    };
+    for (session_choice, response_choice) in [("auto", None), ("required", None), ("none", Some("required"))]
+    {
+        let (_, events) = ask(session_choice, response_choice);
+        assert_eq!(the(&events, "response.function_call_arguments.done")["name"], "get_current_time");
+        assert!(of_type(&events, "response.output_text.done").is_empty());
+    }
+    for session_choice in ["auto", "required", "none"] {
+        let (mut client, events) = ask(session_choice, Some("none"));
+        assert_eq!(the(&events, "response.output_text.done")["text"], "Good day.");
+        assert!(of_type(&events, "response.function_call_arguments.done").is_empty());
+        client.send(user_text("And now, what time is it?"));
+        let events = client.ask(respond());
+        let calls = of_type(&events, "response.function_call_arguments.done").len();
+        assert_eq!(calls, usize::from(session_choice != "none"), "the choice was for one response");
+    }
+}

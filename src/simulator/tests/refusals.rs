@@ -311,4 +311,8 @@ fn responses_are_refused_when_one_runs_or_fields_are_bad() {
         client.refused(update(voice)),
         code_and_param("cannot_update_voice", "session.audio.output.voice")
     );
+    let events = client.ask(update(json!({"type": "realtime", "audio": {"output": {"voice": "marin"}}})));
+    let session = &the(&events, "session.updated")["session"];
+    assert_ne!(session["instructions"], "x", "nothing of a refused update applies");
+    assert_eq!(session["audio"]["output"]["voice"], "marin", "the voice in force may be said again");
 }
