@@ -250,6 +250,25 @@ fn a_warning_is_shown_and_goes_on() {
 }
 
 #[test]
+fn history_and_reports_are_not_shown_and_end_nothing() {
+    let said =
+        |role: &str, content: &str| json!({"type": "History", "role": role, "content": content}).to_string();
+    let called = r#"{"type":"History","function_calls":[{"id":"c1","name":"get_current_time","client_side":true,"arguments":"{}","response":"{}"}]}"#;
+    let report = r#"{"type":"LatencyReport","total_latency":0.1}"#;
+    let mut talk = Talk::typed(&["Hi"]);
+    assert_eq!(talk.hear_all(&[ECHO, &said("user", "Hi")]), ["you: Hi"]);
+    assert_eq!(talk.hear(&call("get_current_time", true)).len(), 2);
+    assert!(talk.hear_all(&[THINKING, called]).is_empty());
+    assert!(talk.wait(3_000).is_empty(), "the history of a call is not its follow-up");
+    assert_eq!(talk.hear_all(&[STARTED, TEXT, &said("assistant", "Hello")]), ["agent: Hello"]);
+    assert!(talk.hear_all(&[DONE, report]).is_empty());
+    for kind in ["PromptUpdated", "SpeakUpdated", "ThinkUpdated", "ListenUpdated"] {
+        assert!(talk.hear(&json!({ "type": kind }).to_string()).is_empty(), "{kind}");
+    }
+    assert_eq!(talk.wait(300), ["audio: 0.00 s", "end"]);
+}
+
+#[test]
 fn the_component_dialect_is_understood() {
     let transcript = |text: &str, is_final: bool| {
         json!({
