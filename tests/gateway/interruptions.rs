@@ -1,16 +1,19 @@
 //! One thousand interrupted answers in one session, against the built-in simulator, which refuses what the API
 //! refuses: a truncation past the end, a cancel of nothing, a second response. Time passes in audio, so that a
-//! session of hours takes seconds.
+//! session of hours takes seconds. And one against a mock, event by event.
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::peers::client::Client;
+use crate::peers::frames;
 use crate::peers::gateway::{Config, Gateway, PATH};
 use crate::peers::journal::{Journal, What};
+use crate::peers::row::Row;
 use crate::peers::s;
+use crate::peers::script::Script;
 use crate::peers::sound::plain_settings;
 
 /// 24 kHz PCM.
@@ -185,4 +188,36 @@ async fn what_is_not_interrupted_is_not_truncated() {
     assert!(spoken.iter().any(|text| text["role"] == "assistant"), "{journal}");
     let log = Log::of(&gateway);
     assert_eq!((log.errors, log.cancels, log.truncates), (0, 0, 0));
+}
+
+/// One answer is played, the next one runs and lies behind it at the client: that one is cancelled, and the one that
+/// plays is cut where the client can have heard it, not past its end.
+#[tokio::test]
+async fn the_response_that_runs_is_cancelled_and_the_item_that_plays_is_cut() {
+    let quiet = Script { response_after: s(3_600), ..Script::default() };
+    let ours = "turn_detection = { type = \"server_vad\", interrupt_response = false }";
+    let mut row = Row::connected_to(quiet, |config| config.backend(ours)).await;
+    row.client.open_with(&plain_settings()).await;
+    let peer = row.mock.peer(1).await;
+    const FIRST_MS: usize = 20_000;
+    for (response, item, length_ms) in [("resp_1", "item_1", FIRST_MS), ("resp_2", "item_2", 500)] {
+        peer.send(&json!({"type": "response.created", "response": {"id": response}}));
+        let mut delta = frames::output_audio_delta(&vec![0; length_ms * BYTES_PER_MS]);
+        delta["response_id"] = json!(response);
+        delta["item_id"] = json!(item);
+        peer.send(&delta);
+        if response == "resp_1" {
+            peer.send(&json!({"type": "response.done", "response": {"id": response, "status": "completed"}}));
+        }
+    }
+    let both = |journal: &Journal| (journal.count("AgentStartedSpeaking") == 2).then_some(());
+    row.client.wait_for("both answers", s(5), both).await;
+    peer.send(&frames::speech_started());
+    let cut = row.mock.expect("conversation.item.truncate", s(2)).await;
+    assert_eq!((&cut["item_id"], &cut["content_index"]), (&json!("item_1"), &json!(0)));
+    assert!(cut["audio_end_ms"].as_u64().is_some_and(|ms| ms < FIRST_MS as u64), "{cut}");
+    let cancel = row.mock.expect("response.cancel", s(2)).await;
+    assert_eq!(cancel["response_id"], "resp_2");
+    row.client.expect("UserStartedSpeaking", s(2)).await;
+    row.client.journal().assert_no_error();
 }

@@ -222,7 +222,7 @@ GOOD = {
     "append": APPEND,
     "response.create": CREATE,
     "response.create without a response": {"type": "response.create", "event_id": "e2"},
-    "truncate": TRUNCATE,
+    "truncate to nothing": changed(TRUNCATE, "audio_end_ms", 0),
     "cancel": CANCEL,
     "commit": {"type": "input_audio_buffer.commit", "event_id": "e2"},
     "later update of one field": {
@@ -276,6 +276,15 @@ def main():
         checks.check(f"catches {name}", found and all("line 3:" in fault for fault in found), found)
     for name, event in DOWN_BAD.items():
         checks.check(f"catches from upstream: {name}", faults_of(("down", event)), "nothing found")
+    # DELTA is 20 ms of PCM.
+    for name, ms, item, good in [
+        ("good truncation at the end", 20, "item_2", True),
+        ("catches a truncation past the end", 21, "item_2", False),
+        ("catches a truncation of an item without audio", 1, "item_3", False),
+    ]:
+        event = changed(changed(TRUNCATE, "audio_end_ms", ms), "item_id", item)
+        found = faults_of(("up", UPDATE), ("down", UPDATED), ("down", DELTA), ("up", event))
+        checks.check(name, not found if good else any("audio_end_ms" in fault for fault in found), found)
     early = faults_of(("up", UPDATE), ("up", APPEND))
     checks.check("catches audio before session.updated", early, "nothing found")
     unconfigured = faults_of(("up", APPEND))
