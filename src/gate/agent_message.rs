@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Gate, Rule, Timer, Wish, wishes::fits_client};
+use super::{Gate, Rule, Timer, Wish, effect::fits_client};
 use crate::{
     gate::CLIENT_MESSAGE_LIMIT,
     protocol::agent::{AgentMessage, Empty, InjectionRefused, Role, ServerMessage},
@@ -24,7 +24,7 @@ impl Gate {
             return self.refuse_injection("the message is empty");
         }
         let line = to_client::conversation_text(Role::Assistant, text.clone());
-        if !fits_client(&line, text.len()) && Rule::TextOnce.is_on() {
+        if !fits_client(&line) && Rule::TextOnce.is_on() {
             let description = format!("the message would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
             return self.tell_error("MESSAGE_TOO_LARGE", description);
         }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{
     Gate, Rule, Wish,
-    calls::{ModelCall, OpenCall, note_call},
+    calls::{ModelCall, OpenCall, Refusal, note_call},
+    effect::fits_client,
     turn::Owner,
 };
 use crate::{
@@ -26,11 +27,14 @@ impl Gate {
             return self.ignored(Rule::AnswersBeforeResponse);
         };
         response.moments.call(now);
-        let known = note_call(&mut response.calls, call);
+        let Some(known) = note_call(&mut response.calls, call) else {
+            return self.ignored(Rule::AnswersBeforeResponse);
+        };
         let ready = complete && known.arguments.is_some() && known.name.is_some() && known.call_id.is_some();
         let waits = matches!(owner, Owner::Announced(_)) && Rule::AnswersBeforeResponse.is_on();
         if ready && !waits {
-            let call = known.clone();
+            // The client has the arguments then, or never will.
+            let call = ModelCall { arguments: known.arguments.take(), ..known.clone() };
             self.hand_out(owner, vec![call], false, now);
         }
     }
@@ -58,7 +62,7 @@ impl Gate {
         }
         let deadline = now + self.limits.call_timeout;
         let Some(serial) = self.turn.get_mut(owner).map(|response| response.serial) else { return };
-        let mut functions = Vec::new();
+        let (mut functions, mut open) = (Vec::new(), Vec::new());
         for call in calls {
             let (Some(id), Some(name)) = (call.call_id, call.name) else {
                 self.ignored(Rule::AnswersBeforeResponse);
@@ -70,12 +74,34 @@ impl Gate {
             }
             let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
             let kept = if self.history { arguments.clone() } else { String::new() };
-            let open = OpenCall { id: id.clone(), name: name.clone(), arguments: kept, deadline };
-            self.calls.hand_out(serial, ended, open);
+            open.push(OpenCall {
+                id: id.clone(),
+                name: name.clone(),
+                arguments: kept,
+                deadline,
+                refusal: None,
+            });
             functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
         }
         if functions.is_empty() && Rule::AnswersBeforeResponse.is_on() {
             return;
+        }
+        let request = ServerMessage::FunctionCallRequest(FunctionCallRequest { functions });
+        let refusal = self.refusal(&request, &open);
+        for call in open {
+            let call = match refusal {
+                Some(why) => call.refused(why, now),
+                None => call,
+            };
+            self.calls.hand_out(serial, ended, call);
+        }
+        if let Some(why) = refusal {
+            let description = format!("{}; the model is told", why.reason());
+            match why {
+                Refusal::TooLarge => self.tell_warning("MESSAGE_TOO_LARGE", description),
+                Refusal::TooMany => self.tell_warning("TOO_MANY_FUNCTION_CALLS", description),
+            }
+            return self.expire_calls(now);
         }
         if self.component {
             self.start_speaking(owner, now);
@@ -83,7 +109,16 @@ impl Gate {
         if let Some(response) = self.turn.get_mut(owner) {
             response.handed_out = true;
         }
-        self.tell(ServerMessage::FunctionCallRequest(FunctionCallRequest { functions }));
+        self.tell(request);
+    }
+
+    /// Why the client cannot be handed these calls, if it cannot.
+    fn refusal(&self, request: &ServerMessage, calls: &[OpenCall]) -> Option<Refusal> {
+        let bytes = calls.iter().map(OpenCall::bytes).sum::<usize>();
+        if !fits_client(request) && Rule::AnswersBeforeResponse.is_on() {
+            return Some(Refusal::TooLarge);
+        }
+        (self.calls.bytes() + bytes > self.limits.leg).then_some(Refusal::TooMany)
     }
 
     /// The client answered a call.
@@ -117,19 +152,27 @@ impl Gate {
         self.speech.user_turn_ended(now);
     }
 
+    /// The calls whose time is over are answered for the client: those that it was handed and did not answer,
+    /// and those that it was never handed.
     pub(super) fn expire_calls(&mut self, now: Instant) {
-        let overdue = self.calls.overdue(now);
-        if overdue.is_empty() {
+        if !self.opening.session_open() && Rule::InputWaitsForSession.is_on() {
             return;
         }
-        self.ran_out(Rule::AnswersBeforeResponse);
-        let functions = overdue.iter().map(|(id, name)| CancelledCall { id: id.clone(), name: name.clone() });
-        let cancelled = FunctionCallCancelled { functions: functions.collect() };
-        self.tell(ServerMessage::FunctionCallCancelled(cancelled));
-        for (id, _) in overdue {
-            let output = r#"{"error":"no answer in time"}"#.to_owned();
-            self.send_output(id.clone(), output.clone(), now);
-            if let Some(call) = self.calls.answer(&id, now, self.patience()) {
+        let overdue = self.calls.overdue(now);
+        let handed = overdue.iter().filter(|call| call.refusal.is_none());
+        let functions: Vec<CancelledCall> =
+            handed.map(|call| CancelledCall { id: call.id.clone(), name: call.name.clone() }).collect();
+        if !functions.is_empty() {
+            self.ran_out(Rule::AnswersBeforeResponse);
+            self.tell(ServerMessage::FunctionCallCancelled(FunctionCallCancelled { functions }));
+        }
+        for call in overdue {
+            let error = call.refusal.map_or("no answer in time", Refusal::reason);
+            let output = to_upstream::error_output(error);
+            self.send_output(call.id.clone(), output.clone(), now);
+            if let Some(call) = self.calls.answer(&call.id, now, self.patience())
+                && call.refusal.is_none()
+            {
                 self.tell_call_history(call, output);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Rule, items::RecentIds};
+use super::{CLIENT_MESSAGE_LIMIT, Rule, items::RecentIds};
 use crate::protocol::{ids::CallId, ids::ItemId, realtime::Item};
 
 /// A call as the model makes it, put together from the events that show it.
@@ -51,30 +51,73 @@ impl ModelCall {
     }
 }
 
-/// Adds a call to those that a response is known to make.
-pub(super) fn note_call(calls: &mut Vec<ModelCall>, call: ModelCall) -> &mut ModelCall {
-    let known = calls.iter().position(|known| known.is_same(&call));
-    let at = match known {
+/// Calls of one response that are known. A model makes a handful.
+const CALL_LIMIT: usize = 1_024;
+
+/// Adds a call, or what is new of a known one, to those that a response is known to make; none if it makes
+/// too many.
+pub(super) fn note_call(calls: &mut Vec<ModelCall>, mut call: ModelCall) -> Option<&mut ModelCall> {
+    // Their request is too large for a client by then, whatever else it holds.
+    let held: usize = calls.iter().filter_map(|known| known.arguments.as_ref()).map(String::len).sum();
+    if held > CLIENT_MESSAGE_LIMIT {
+        call.arguments = None;
+    }
+    let at = match calls.iter().position(|known| known.is_same(&call)) {
         Some(at) => {
             calls[at].merge(call);
             at
         }
-        None => {
+        None if calls.len() < CALL_LIMIT => {
             calls.push(call);
             calls.len() - 1
         }
+        None => return None,
     };
-    &mut calls[at]
+    calls.get_mut(at)
 }
 
-/// A call that was handed out.
-#[derive(Debug)]
+/// A call that waits for its answer.
+#[derive(Debug, Clone)]
 pub(super) struct OpenCall {
     pub(super) id: CallId,
     pub(super) name: String,
     /// JSON text, where it is still needed.
     pub(super) arguments: String,
+    /// When it is answered for want of another answer.
     pub(super) deadline: Instant,
+    /// Why the client was not handed it, where it was not.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl OpenCall {
+    /// Nobody is handed it, so that nobody's answer is waited for.
+    pub(super) fn refused(self, why: Refusal, now: Instant) -> Self {
+        Self { arguments: String::new(), deadline: now, refusal: Some(why), ..self }
+    }
+
+    /// What it takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.id.as_str().len() + self.name.len() + self.arguments.len()
+    }
+}
+
+/// Why calls are not handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Their request would be larger than a client takes.
+    TooLarge,
+    /// So many wait already that this connection has no memory for more.
+    TooMany,
+}
+
+impl Refusal {
+    /// For the client and for the model, which may do better next time.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "the function call is too large to be handed out",
+            Self::TooMany => "too many function calls wait for their answers",
+        }
+    }
 }
 
 /// The calls of one response that were handed out together, or, for an unannounced one, since its start.
@@ -176,14 +219,22 @@ impl FunctionCalls {
         settled
     }
 
-    /// Calls that the client has not answered in time.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<(CallId, String)> {
-        let open = self.groups.iter().flat_map(|group| &group.open);
-        open.filter(|call| call.deadline <= now).map(|call| (call.id.clone(), call.name.clone())).collect()
+    /// Calls whose time is over.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<OpenCall> {
+        self.open_calls().filter(|call| call.deadline <= now).cloned().collect()
+    }
+
+    fn open_calls(&self) -> impl Iterator<Item = &OpenCall> {
+        self.groups.iter().flat_map(|group| &group.open)
+    }
+
+    /// What the calls that wait for their answers take, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.open_calls().map(OpenCall::bytes).sum()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let open = self.groups.iter().flat_map(|group| &group.open).map(|call| call.deadline);
+        let open = self.open_calls().map(|call| call.deadline);
         open.chain(self.groups.iter().filter_map(|group| group.settled_by)).min()
     }
 }

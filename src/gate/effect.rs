@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Leg, Rule};
+use super::{CLIENT_MESSAGE_LIMIT, Leg, Rule};
 use crate::{
     protocol::{agent::ServerMessage, ids::EventId, realtime::ClientEvent},
     translate::settings::AudioPlan,
@@ -87,26 +87,38 @@ impl ClientFrame {
     /// What the frame counts for in the window and the budget: near its size on the wire, and the same
     /// number wherever it is asked for.
     pub fn weight(&self) -> usize {
-        let text = match self {
-            Self::Audio(audio) => return audio.len().max(BASE_WEIGHT),
-            Self::Message(ServerMessage::ConversationText(text)) => text.content.len(),
-            Self::Message(ServerMessage::Transcript(transcript)) => 2 * transcript.transcript.len(),
-            Self::Message(ServerMessage::Error(notice) | ServerMessage::Warning(notice)) => {
-                notice.description.len() + notice.code.len()
-            }
-            Self::Message(ServerMessage::FunctionCallRequest(request)) => {
-                let texts = request.functions.iter().map(|call| call.name.len() + call.arguments.len());
-                texts.map(|text| text + BASE_WEIGHT).sum()
-            }
-            Self::Message(ServerMessage::History(entry)) => {
-                let calls = entry.function_calls.iter().flatten();
-                let texts = calls.flat_map(|call| [&call.arguments, &call.response]).flatten();
-                texts.chain(&entry.content).map(String::len).sum()
-            }
-            Self::Message(_) => 0,
-        };
-        BASE_WEIGHT + text
+        match self {
+            Self::Audio(audio) => audio.len().max(BASE_WEIGHT),
+            Self::Message(message) => message_weight(message),
+        }
     }
+}
+
+fn message_weight(message: &ServerMessage) -> usize {
+    let text = match message {
+        ServerMessage::ConversationText(text) => text.content.len(),
+        ServerMessage::Transcript(transcript) => 2 * transcript.transcript.len(),
+        ServerMessage::Error(notice) | ServerMessage::Warning(notice) => {
+            notice.description.len() + notice.code.len()
+        }
+        ServerMessage::FunctionCallRequest(request) => {
+            let texts = request.functions.iter().map(|call| call.name.len() + call.arguments.len());
+            texts.map(|text| text + BASE_WEIGHT).sum()
+        }
+        ServerMessage::History(entry) => {
+            let calls = entry.function_calls.iter().flatten();
+            let texts = calls.flat_map(|call| [&call.arguments, &call.response]).flatten();
+            texts.chain(&entry.content).map(String::len).sum()
+        }
+        _ => 0,
+    };
+    BASE_WEIGHT + text
+}
+
+/// Whether the message stays under what a client takes.
+pub(super) fn fits_client(message: &ServerMessage) -> bool {
+    // JSON writes a control character in six bytes; only a text near the limit needs the real length.
+    message_weight(message) < CLIENT_MESSAGE_LIMIT / 8 || message.encode().len() <= CLIENT_MESSAGE_LIMIT
 }
 
 impl UpstreamFrame {

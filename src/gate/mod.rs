@@ -77,6 +77,7 @@ use crate::{
 };
 use calls::FunctionCalls;
 use closing::Closing;
+use effect::fits_client;
 use items::{Items, RecentIds};
 use manual::ManualCommit;
 use opening::Opening;
@@ -86,7 +87,6 @@ use speech::Speech;
 use timers::{Timer, Timers};
 use turn::{Turn, Wish};
 use updates::Updates;
-use wishes::fits_client;
 
 /// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
 pub const CLIENT_MESSAGE_LIMIT: usize = 1024 * 1024;
@@ -289,9 +289,7 @@ impl Gate {
             return;
         }
         self.expire_speech(now);
-        if self.opening.session_open() || !Rule::InputWaitsForSession.is_on() {
-            self.expire_calls(now);
-        }
+        self.expire_calls(now);
         // What upstream says while it is not read cannot be missed.
         if !self.paused_upstream || !Rule::OneActiveResponse.is_on() {
             self.expire_items(now);
@@ -407,15 +405,13 @@ impl Gate {
         if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
-        let mut frame = ClientFrame::Message(message);
-        if let ClientFrame::Message(message) = &frame
-            && !fits_client(message, frame.weight())
-            && Rule::TextOnce.is_on()
-        {
+        let message = if fits_client(&message) || !Rule::TextOnce.is_on() {
+            message
+        } else {
             let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
-            let code = "MESSAGE_TOO_LARGE".to_owned();
-            frame = ClientFrame::Message(ServerMessage::Warning(Notice { description, code }));
-        }
+            ServerMessage::Warning(Notice { description, code: "MESSAGE_TOO_LARGE".to_owned() })
+        };
+        let frame = ClientFrame::Message(message);
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);
     }

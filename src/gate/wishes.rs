@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use super::{
     Gate, Phase, Rule, Timer, Wish,
+    effect::fits_client,
     turn::{Lost, Owner},
 };
 use crate::{
     gate::CLIENT_MESSAGE_LIMIT,
     protocol::{
-        agent::{Role, ServerMessage},
+        agent::Role,
         ids::{EventId, ResponseId},
         realtime::Item,
     },
@@ -20,7 +21,7 @@ impl Gate {
     /// A typed turn: an item, an echo, and a wish once upstream has confirmed the item (R5).
     pub(super) fn inject(&mut self, text: String, now: Instant) {
         let echo = to_client::conversation_text(Role::User, text.clone());
-        if !fits_client(&echo, text.len()) && Rule::ItemBeforeResponse.is_on() {
+        if !fits_client(&echo) && Rule::ItemBeforeResponse.is_on() {
             let description = format!("the echo would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
             return self.tell_error("MESSAGE_TOO_LARGE", description);
         }
@@ -144,10 +145,4 @@ impl Gate {
         self.wishes.splice(0..0, wishes.into_iter().filter(|_| Rule::LostRaceIsKept.is_on()));
         self.held(Rule::LostRaceIsKept);
     }
-}
-
-/// Whether a message that weighs about so many bytes stays under what a client takes.
-pub(super) fn fits_client(message: &ServerMessage, weight: usize) -> bool {
-    // JSON writes a control character in six bytes; only a text near the limit needs the real length.
-    weight < CLIENT_MESSAGE_LIMIT / 8 || message.encode().len() <= CLIENT_MESSAGE_LIMIT
 }

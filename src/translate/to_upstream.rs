@@ -1,5 +1,6 @@
 //! What the client says, as Realtime events (rules R4, R5, R8).
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::protocol::{
@@ -64,9 +65,14 @@ pub fn answer_output(answer: &FunctionCallAnswer) -> String {
         return as_text(content);
     }
     if let Some(error) = answer.error.as_ref().filter(|error| !error.is_null()) {
-        return serde_json::json!({ "error": error }).to_string();
+        return error_output(error);
     }
     answer.result.as_ref().filter(|result| !result.is_null()).map(as_text).unwrap_or_default()
+}
+
+/// The text that the model gets for a call that came to nothing.
+pub fn error_output(error: &(impl Serialize + ?Sized)) -> String {
+    serde_json::json!({ "error": error }).to_string()
 }
 
 fn as_text(value: &Value) -> String {

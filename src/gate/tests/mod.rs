@@ -27,6 +27,7 @@ mod rules_history;
 mod rules_microphone;
 mod rules_opening;
 mod rules_output;
+mod rules_refused_calls;
 mod rules_speech;
 mod rules_turns;
 mod rules_unannounced;

@@ -1,0 +1,117 @@
+//! R8: calls that the client cannot be handed, because they are too large or too many. The model is told at once.
+
+use serde_json::json;
+
+use super::{
+    render,
+    scenario::{Action, at, check, component, deepgram, fresh},
+    words::{answer, bare_call, bare_response_done, client, created, done, done_with, session_updated},
+};
+use crate::gate::{CLIENT_MESSAGE_LIMIT, Input};
+
+/// `response.function_call_arguments.done` without a response, with so many bytes of arguments.
+fn large_call(call: &str, bytes: usize) -> Action {
+    let event = json!({"type": "response.function_call_arguments.done", "call_id": call, "name": "f",
+        "arguments": "x".repeat(bytes)});
+    Action::Upstream(event.to_string())
+}
+
+/// Design sections 3 and 5: no message to the client exceeds 1 MiB, and the model still gets a well-formed
+/// `{"error": …}` output for every call, so that no conversation is ever stuck: one wish follows.
+#[test]
+fn r08_calls_that_are_too_large_for_the_client_are_answered_for_it_at_once() {
+    let item = |call: &str, bytes| {
+        json!({"type": "function_call", "status": "completed", "call_id": call,
+        "name": "f", "arguments": "x".repeat(bytes)})
+    };
+    let output = [item("call_a", CLIENT_MESSAGE_LIMIT), item("call_b", 10), item("call_c", 10)];
+    for scenario in [deepgram(), component()] {
+        let run = check(
+            scenario,
+            [
+                at(0, created("resp_1"), []),
+                at(
+                    1,
+                    done_with("resp_1", json!({"status": "completed", "output": output})),
+                    [
+                        "client Warning(MESSAGE_TOO_LARGE)",
+                        r#"up output call_a "{\"error\":\"the function call is too large to be handed out\"}""#,
+                        r#"up output call_b "{\"error\":\"the function call is too large to be handed out\"}""#,
+                        r#"up output call_c "{\"error\":\"the function call is too large to be handed out\"}""#,
+                        "up response.create",
+                    ],
+                ),
+                at(2, answer("call_a", "1"), ["ignored R9", "client Warning(UNKNOWN_FUNCTION_CALL)"]),
+                at(3, created("resp_2"), []),
+                at(4, done("resp_2", "completed"), []),
+            ],
+        );
+        assert!(run.client_messages().all(|message| message.encode().len() <= CLIENT_MESSAGE_LIMIT));
+    }
+}
+
+/// The same for a call of a response that was never announced, and for history, which it does not enter.
+#[test]
+fn r08_a_call_that_is_too_large_is_over_at_once_without_an_announcement_too() {
+    check(
+        fresh()
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .upto(client(r#"{"type":"Settings"}"#))
+            .upto(session_updated()),
+        [
+            at(
+                0,
+                large_call("call_a", CLIENT_MESSAGE_LIMIT),
+                ["client Warning(MESSAGE_TOO_LARGE)", "up output call_a"],
+            ),
+            at(1, bare_call("call_b"), ["client FunctionCallRequest"]),
+            at(2, answer("call_b", "2"), ["client AgentThinking", "client History", "up output call_b"]),
+            at(3, bare_response_done(), ["up response.create"]),
+        ],
+    );
+}
+
+/// Design section 5: "over it the model gets an error output at once". What calls take until they are answered
+/// has the leg's budget.
+#[test]
+fn r08_calls_for_which_there_is_no_memory_are_answered_for_the_client() {
+    let settings = client(r#"{"type":"Settings"}"#);
+    let open = fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(settings);
+    check(
+        open.upto(session_updated()).limits(|limits| limits.leg = 10_000),
+        [
+            at(0, large_call("call_a", 6_000), ["client FunctionCallRequest"]),
+            at(
+                1,
+                large_call("call_b", 6_000),
+                [
+                    "client Warning(TOO_MANY_FUNCTION_CALLS)",
+                    r#"up output call_b "{\"error\":\"too many function calls wait for their answers\"}""#,
+                ],
+            ),
+            at(2, answer("call_a", "1"), ["client AgentThinking", "client History", "up output call_a"]),
+            at(3, large_call("call_c", 6_000), ["client FunctionCallRequest"]),
+        ],
+    );
+}
+
+/// No response makes so many calls, or such calls, that keeping them until its end takes memory without a
+/// bound: beyond what a client takes no arguments are kept, and no call beyond a thousand.
+#[test]
+fn r08_the_calls_of_a_response_are_kept_within_bounds() {
+    let mut run = check(deepgram(), [at(0, created("resp_1"), [])]);
+    for n in 0..1_100 {
+        let call = json!({"type": "response.function_call_arguments.done", "response_id": "resp_1",
+            "call_id": format!("call_{n}"), "name": "f", "arguments": "x".repeat(4_000)});
+        let effects = run.happen(1, Action::Upstream(call.to_string()));
+        assert_eq!(effects.len(), usize::from(n >= 1_024), "ignored from there on");
+    }
+    let owner = run.gate.turn.owner(Some(&"resp_1".into()), None).expect("it runs");
+    let calls = &run.gate.turn.get_mut(owner).expect("it is known").calls;
+    let kept: usize = calls.iter().filter_map(|call| call.arguments.as_ref()).map(String::len).sum();
+    assert!(kept <= CLIENT_MESSAGE_LIMIT + 4_000, "{kept} bytes");
+    let effects = run.happen(2, done("resp_1", "completed"));
+    let outputs = effects.iter().filter(|effect| render::line(effect).starts_with("up output"));
+    assert_eq!(outputs.count(), 1_024);
+}
