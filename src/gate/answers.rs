@@ -158,7 +158,7 @@ impl Gate {
         if !self.opening.session_open() && Rule::InputWaitsForSession.is_on() {
             return;
         }
-        let overdue = self.calls.overdue(now);
+        let overdue = self.calls.overdue(!self.paused_client, now);
         let handed = overdue.iter().filter(|call| call.refusal.is_none());
         let functions: Vec<CancelledCall> =
             handed.map(|call| CancelledCall { id: call.id.clone(), name: call.name.clone() }).collect();
@@ -178,12 +178,15 @@ impl Gate {
         }
     }
 
+    pub(super) fn expire_call_ends(&mut self, now: Instant) {
+        if self.calls.expire_ends(now) {
+            self.ran_out(Rule::AnswersBeforeResponse);
+        }
+    }
+
     /// Every call of a response is answered and the response has ended: that is one wish.
-    pub(super) fn settle_calls(&mut self, now: Instant) {
-        for (calls, ran_out) in self.calls.take_settled(now) {
-            if ran_out {
-                self.ran_out(Rule::AnswersBeforeResponse);
-            }
+    pub(super) fn settle_calls(&mut self) {
+        for calls in self.calls.take_settled() {
             let unconfirmed = calls.into_iter().filter(|call| !self.shown_outputs.contains(call)).collect();
             self.wishes.push(Wish { unconfirmed, verbatim: None });
         }

@@ -202,26 +202,54 @@ impl FunctionCalls {
         Some(group.response)
     }
 
-    /// Groups of which every call is answered and whose response has ended, or was waited for long
-    /// enough: the calls of each, and whether the wait ran out.
-    pub(super) fn take_settled(&mut self, now: Instant) -> Vec<(Vec<CallId>, bool)> {
+    /// Responses whose end was waited for long enough count as ended; whether there are any.
+    pub(super) fn expire_ends(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        for group in self.groups.iter_mut().filter(|group| !group.ended) {
+            group.ended = group.settled_by.is_some_and(|by| by <= now);
+            any |= group.ended;
+        }
+        any
+    }
+
+    /// Groups of which every call is answered and whose response has ended: the calls of each.
+    pub(super) fn take_settled(&mut self) -> Vec<Vec<CallId>> {
         let mut settled = Vec::new();
         self.groups.retain_mut(|group| {
-            let ran_out = !group.ended && group.settled_by.is_some_and(|by| by <= now);
-            let ended = group.ended || ran_out || !Rule::AnswersBeforeResponse.is_on();
+            let ended = group.ended || !Rule::AnswersBeforeResponse.is_on();
             let answered = group.open.is_empty() || !Rule::AnswersBeforeResponse.is_on();
             let done = answered && ended;
             if done {
-                settled.push((std::mem::take(&mut group.answered), ran_out));
+                settled.push(std::mem::take(&mut group.answered));
             }
             !done
         });
         settled
     }
 
-    /// Calls whose time is over.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<OpenCall> {
-        self.open_calls().filter(|call| call.deadline <= now).cloned().collect()
+    /// Upstream is read again: every end has until `deadline`.
+    pub(super) fn wait_anew_for_ends(&mut self, deadline: Instant) {
+        for settled_by in self.groups.iter_mut().filter_map(|group| group.settled_by.as_mut()) {
+            *settled_by = deadline;
+        }
+    }
+
+    /// The client is read again: every answer has until `deadline`.
+    pub(super) fn wait_anew_for_answers(&mut self, deadline: Instant) {
+        for call in self.groups.iter_mut().flat_map(|group| &mut group.open) {
+            if call.refusal.is_none() {
+                call.deadline = deadline;
+            }
+        }
+    }
+
+    /// Calls whose time is over. An answer of a client that is not read cannot be missed.
+    pub(super) fn overdue(&self, client_is_read: bool, now: Instant) -> Vec<OpenCall> {
+        self.waiting(client_is_read).filter(|call| call.deadline <= now).cloned().collect()
+    }
+
+    fn waiting(&self, client_is_read: bool) -> impl Iterator<Item = &OpenCall> {
+        self.open_calls().filter(move |call| client_is_read || call.refusal.is_some())
     }
 
     fn open_calls(&self) -> impl Iterator<Item = &OpenCall> {
@@ -233,8 +261,14 @@ impl FunctionCalls {
         self.open_calls().map(OpenCall::bytes).sum()
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let open = self.open_calls().map(|call| call.deadline);
-        open.chain(self.groups.iter().filter_map(|group| group.settled_by)).min()
+    /// When the next call is overdue.
+    pub(super) fn deadline(&self, client_is_read: bool) -> Option<Instant> {
+        self.waiting(client_is_read).map(|call| call.deadline).min()
+    }
+
+    /// When the next response counts as ended.
+    pub(super) fn end_deadline(&self) -> Option<Instant> {
+        let waiting = self.groups.iter().filter(|group| !group.ended);
+        waiting.filter_map(|group| group.settled_by).min()
     }
 }

@@ -247,7 +247,7 @@ impl Gate {
 
     /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = self.timers.next();
+        let timers = self.timers.next(!self.paused_upstream);
         if matches!(self.phase, Phase::Closing | Phase::Closed) {
             return timers;
         }
@@ -255,7 +255,8 @@ impl Gate {
         let others = [
             self.items.deadline().filter(|_| !self.paused_upstream),
             self.updates.deadline().filter(|_| !self.paused_upstream),
-            self.calls.deadline().filter(|_| self.opening.session_open()),
+            self.calls.deadline(!self.paused_client).filter(|_| self.opening.session_open()),
+            self.calls.end_deadline().filter(|_| !self.paused_upstream),
             self.turn.deadline(self.patience()).filter(|_| !self.paused_upstream),
             self.manual.deadline().filter(|_| !running),
         ];
@@ -285,13 +286,18 @@ impl Gate {
     fn expire(&mut self, now: Instant) {
         self.expire_closing(now);
         self.expire_opening(now);
+        // What upstream says while it is not read cannot be missed.
+        let read = !self.paused_upstream || !Rule::OneActiveResponse.is_on();
+        if read {
+            self.expire_session_update(now);
+        }
         if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return;
         }
-        self.expire_speech(now);
         self.expire_calls(now);
-        // What upstream says while it is not read cannot be missed.
-        if !self.paused_upstream || !Rule::OneActiveResponse.is_on() {
+        if read {
+            self.expire_speech(now);
+            self.expire_call_ends(now);
             self.expire_items(now);
             self.expire_updates(now);
             self.expire_responses(now);
@@ -302,7 +308,7 @@ impl Gate {
     /// What follows from any input: wishes that may go now, queues that have room, legs to be paused.
     fn settle(&mut self, now: Instant) {
         if !matches!(self.phase, Phase::Closing | Phase::Closed) || !Rule::CloseOnce.is_on() {
-            self.settle_calls(now);
+            self.settle_calls();
             self.next_update(now);
             self.respond(now);
             self.wishes_noted = self.wishes.len();

@@ -366,6 +366,9 @@ impl Gate {
                 self.end(reason, now);
             }
         }
+    }
+
+    pub(super) fn expire_session_update(&mut self, now: Instant) {
         if self.timers.take_due(Timer::SessionUpdated, now) {
             self.ran_out(Rule::InputWaitsForSession);
             self.end(CloseReason::UpstreamSilent, now);

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Effect, Gate, Leg, Phase, Timer};
+use super::{
+    Effect, Gate, Leg, Phase, Timer,
+    speech::{LONGEST_SPEECH, OWN_ANSWER},
+};
 
 impl Gate {
     /// Pauses the leg whose input the other cannot take, and lets it go on when half of that is gone.
@@ -18,12 +21,12 @@ impl Gate {
         } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
             self.paused_upstream = false;
             self.timers.stop(Timer::SlowClient);
-            self.items.wait_anew(now + self.patience());
-            self.updates.wait_anew(now + self.patience());
-            self.turn.wait_anew(now);
+            self.wait_anew_for_upstream(now);
             self.effects.push(Effect::Resume(Leg::Upstream));
         }
-        let held = self.opening.held_bytes() > self.limits.before_ready;
+        // Without Settings on their way they are what the client is read for.
+        let waits = self.opening.settings_under_way();
+        let held = waits && self.opening.held_bytes() > self.limits.before_ready;
         let full = self.to_upstream.bytes() > budget;
         // Upstream is paused by then, so these are answers to the client's own messages.
         let unread = self.to_client.queued_messages() > budget;
@@ -36,6 +39,7 @@ impl Gate {
         } else if self.paused_client && !held && !owed && self.to_upstream.bytes() <= budget / 2 {
             self.paused_client = false;
             self.client_alive(now);
+            self.calls.wait_anew_for_answers(now + self.limits.call_timeout);
             self.effects.push(Effect::Resume(Leg::Client));
         }
         // Also when the pause began with input that was held, which has only now become upstream's.
@@ -44,6 +48,18 @@ impl Gate {
         } else if !self.timers.is_set(Timer::SlowUpstream) {
             self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
         }
+    }
+
+    /// Upstream has been silent for as long as it was not read: whatever it owes has all of its time again.
+    fn wait_anew_for_upstream(&mut self, now: Instant) {
+        let deadline = now + self.patience();
+        self.items.wait_anew(deadline);
+        self.updates.wait_anew(deadline);
+        self.calls.wait_anew_for_ends(deadline);
+        self.turn.wait_anew(now);
+        self.timers.put_off(Timer::SessionUpdated, deadline);
+        self.timers.put_off(Timer::SpeechEnd, now + LONGEST_SPEECH);
+        self.timers.put_off(Timer::SpeechAnswer, now + OWN_ANSWER);
     }
 
     /// A leg has written frames of this weight, or a part of one.

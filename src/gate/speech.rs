@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// How long wishes wait for upstream to answer speech by itself (R6).
-const OWN_ANSWER: Duration = Duration::from_secs(1);
+pub(super) const OWN_ANSWER: Duration = Duration::from_secs(1);
 /// The longest utterance whose end wishes wait for.
-const LONGEST_SPEECH: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_SPEECH: Duration = Duration::from_secs(60);
 /// Transcripts that may be under way at once, and the bytes of one.
 const OPEN_TRANSCRIPTS: usize = 64;
 const TRANSCRIPT_LIMIT: usize = 64 * 1024;

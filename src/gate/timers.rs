@@ -32,6 +32,9 @@ pub(super) enum Timer {
 
 const COUNT: usize = Timer::CloseGrace as usize + 1;
 
+/// Waits for something that upstream is to say. They stand still while upstream is not read.
+const OF_UPSTREAM: [Timer; 3] = [Timer::SessionUpdated, Timer::SpeechEnd, Timer::SpeechAnswer];
+
 /// A deadline for each timer that is set.
 #[derive(Debug, Default)]
 pub(super) struct Timers([Option<Instant>; COUNT]);
@@ -62,7 +65,16 @@ impl Timers {
         due
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+    /// Moves the deadline of a timer, if it is set.
+    pub(super) fn put_off(&mut self, timer: Timer, at: Instant) {
+        if self.is_set(timer) {
+            self.set(timer, at);
+        }
+    }
+
+    pub(super) fn next(&self, upstream_is_read: bool) -> Option<Instant> {
+        let counts = |at: usize| upstream_is_read || OF_UPSTREAM.iter().all(|timer| *timer as usize != at);
+        let set = self.0.iter().enumerate().filter_map(|(at, due)| due.filter(|_| counts(at)));
+        set.min()
     }
 }

@@ -31,4 +31,5 @@ mod rules_refused_calls;
 mod rules_speech;
 mod rules_turns;
 mod rules_unannounced;
+mod rules_unread;
 mod rules_updates;
