@@ -136,10 +136,7 @@ impl UpstreamFrame {
                     let output = item.output.as_ref().and_then(|output| output.as_str()).map_or(0, str::len);
                     parts.sum::<usize>() + output
                 }),
-                ClientEvent::SessionUpdate(update) => update.session.as_ref().map_or(0, |session| {
-                    session.instructions.as_ref().map_or(0, String::len)
-                        + session.tools.as_ref().map_or(0, |tools| tools.len() * 512)
-                }),
+                ClientEvent::SessionUpdate(_) | ClientEvent::CreateResponse(_) => event.encode().len(),
                 _ => 0,
             },
         };
@@ -151,8 +148,11 @@ impl UpstreamFrame {
 mod tests {
     use super::*;
     use crate::{
-        protocol::{agent::Role, realtime::TranscriptionEvent},
-        translate::to_client,
+        protocol::{
+            agent::Role,
+            realtime::{Session, SessionUpdate, Tool, TranscriptionEvent},
+        },
+        translate::{to_client, to_upstream},
     };
 
     #[test]
@@ -161,6 +161,23 @@ mod tests {
         let transcript = to_client::transcript(text.clone(), true, &TranscriptionEvent::default());
         for message in [to_client::conversation_text(Role::User, text), transcript] {
             let (wire, weight) = (message.encode().len(), ClientFrame::Message(message).weight());
+            assert!(wire.abs_diff(weight) < 2 * BASE_WEIGHT, "{weight} for {wire} bytes");
+        }
+    }
+
+    #[test]
+    fn an_event_weighs_what_it_takes_on_the_wire_nearly() {
+        let text = "x".repeat(10_000);
+        let tool = Tool { description: Some(text.clone()), ..Default::default() };
+        let session = Session { tools: Some(vec![tool]), ..Default::default() };
+        let update = SessionUpdate { event_id: None, session: Some(session) };
+        for event in [
+            to_upstream::user_message("e".into(), "i".into(), text.clone()),
+            to_upstream::function_call_output("e".into(), "i".into(), "c".into(), text.clone()),
+            to_upstream::create_response("e".into(), Some(&text)),
+            ClientEvent::SessionUpdate(Box::new(update)),
+        ] {
+            let (wire, weight) = (event.encode().len(), UpstreamFrame::Event(Box::new(event)).weight());
             assert!(wire.abs_diff(weight) < 2 * BASE_WEIGHT, "{weight} for {wire} bytes");
         }
     }

@@ -56,7 +56,7 @@ pub(super) struct Items {
 struct Unconfirmed {
     id: ItemId,
     event_id: EventId,
-    /// The text's hash: the text itself would be memory that no budget counts.
+    /// The text's hash.
     text: u64,
     deadline: Instant,
     /// An error that names no event may have meant it: nobody waits for it, but a confirmation counts.
@@ -66,7 +66,8 @@ struct Unconfirmed {
 /// What the ids of an item take beside it, nearly.
 const ID_BYTES: usize = 64;
 
-fn hash_of(text: &str) -> u64 {
+/// What stands for a text that is to be recognised: the text itself would be memory that no budget counts.
+pub(super) fn hash_of(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()

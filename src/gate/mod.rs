@@ -149,7 +149,8 @@ pub struct Gate {
     calls: FunctionCalls,
     shown_outputs: RecentIds<CallId>,
     given_items: RecentIds<ItemId>,
-    event_texts: Vec<String>,
+    /// What text events said last, as hashes: see [`items::hash_of`].
+    event_texts: Vec<u64>,
     end_signals_owed: bool,
     speech: Speech,
     playback: Playback,

@@ -8,7 +8,9 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::{CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish};
+use super::{
+    CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish, updates::json_len,
+};
 use crate::{
     config::{Dialect, GreetingMode},
     protocol::{
@@ -16,10 +18,7 @@ use crate::{
         ids::EventId,
         realtime::{ClientEvent, Session, SessionUpdate},
     },
-    translate::{
-        settings::{SettingsError, Translated, translate},
-        to_upstream,
-    },
+    translate::settings::{SettingsError, Translated, translate},
 };
 
 /// The pause between a response and the update of a Settings that it held back (R3).
@@ -314,13 +313,7 @@ impl Gate {
         if self.opening.session_open || !Rule::InputWaitsForSession.is_on() {
             return self.open_message(message, now);
         }
-        self.opening.held_bytes += match &message {
-            ClientMessage::InjectUserMessage(message) => message.content.len(),
-            ClientMessage::Unknown(unknown) => unknown.json.len(),
-            ClientMessage::FunctionCallResponse(answer) => to_upstream::answer_output(answer).len(),
-            ClientMessage::ForceEndTurn(_) => 0,
-            other => other.encode().len(),
-        } + size_of::<ClientMessage>();
+        self.opening.held_bytes += message.encode().len() + size_of::<ClientMessage>();
         self.opening.messages.push_back(message);
         self.held(Rule::InputWaitsForSession);
         self.check_held_input(now);
@@ -377,6 +370,7 @@ impl Gate {
 }
 
 fn settings_weight(translated: &Translated) -> usize {
-    let texts = [&translated.session.instructions, &translated.prompt].into_iter().flatten();
-    size_of::<Translated>() + texts.map(String::len).sum::<usize>() + translated.previous.len()
+    let Translated { session, prompt, previous, greeting, .. } = translated;
+    let texts = [prompt, greeting].into_iter().flatten().chain([previous]).map(String::len);
+    size_of::<Translated>() + json_len(session) + texts.sum::<usize>()
 }

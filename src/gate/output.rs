@@ -8,6 +8,7 @@ use super::{
     AudioMark, Gate, Rule,
     answers::EndStatus,
     calls::ModelCall,
+    items::hash_of,
     turn::{Owner, Running},
 };
 use crate::{
@@ -85,19 +86,21 @@ impl Gate {
         }
         let draft = response.take_draft(item);
         let Some(text) = text.or(draft) else { return };
+        let hash = hash_of(&text);
         // Given or withheld: the item that follows with this text says nothing new.
         let follows = stale || response.mute;
-        if (!stale && self.give_text(owner, item, text.clone(), now)) || follows {
+        if (!stale && self.give_text(owner, item, text, now)) || follows {
             if self.event_texts.len() == EVENT_TEXTS {
                 self.event_texts.remove(0);
             }
-            self.event_texts.push(text);
+            self.event_texts.push(hash);
         }
     }
 
     /// Whether a text event has dealt with the text of this item already (R11).
     fn known_text(&mut self, item: Option<&ItemId>, text: &str) -> bool {
-        let same = |known: &String| known == text && Rule::TextOnce.is_on();
+        let text = hash_of(text);
+        let same = |known: &u64| *known == text && Rule::TextOnce.is_on();
         let Some(at) = self.event_texts.iter().position(same) else { return false };
         self.event_texts.remove(at);
         if let Some(item) = item {

@@ -149,7 +149,7 @@ impl Response {
 
     /// Keeps a text from the client.
     pub(super) fn withhold(&mut self, text: String) {
-        let held: usize = self.withheld.iter().map(String::len).sum();
+        let held: usize = self.withheld.iter().map(|text| text.len() + size_of::<String>()).sum();
         if held + text.len() <= DRAFT_LIMIT {
             self.withheld.push(text);
         }
@@ -280,6 +280,11 @@ impl Turn {
             }
             None => (self.fresh(now), false),
         };
+        // Were it not what was asked for, that would be known before the next one begins.
+        for over in self.announced.iter_mut().filter(|response| response.ended) {
+            over.asked = None;
+            over.withheld = Vec::new();
+        }
         response.id = id;
         response.last_event = now;
         let serial = response.serial;

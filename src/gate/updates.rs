@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// What `UpdatePrompt` may let the prompt grow to, bytes. Models take far less.
+const PROMPT_LIMIT: usize = 1024 * 1024;
+
 /// What upstream has acknowledged, as far as later changes build on it.
 #[derive(Debug, Default)]
 struct InForce {
@@ -149,8 +152,7 @@ impl Gate {
             PromptChange::Add(text) | PromptChange::Replace(Some(text)) => text.len(),
             PromptChange::Keep | PromptChange::Replace(None) => 0,
         };
-        let session = serde_json::to_string(&change.session).map_or(0, |json| json.len());
-        let weight = size_of::<Update>() + prompt + session;
+        let weight = size_of::<Update>() + prompt + json_len(&change.session);
         self.updates.waiting.push_back(Update { change, ack, weight });
         if self.updates.in_flight.is_some() {
             self.held(Rule::OneSessionUpdate);
@@ -196,6 +198,12 @@ impl Gate {
 
     fn send_update(&mut self, update: Update, now: Instant) {
         let InForce { prompt, previous, .. } = &self.updates.in_force;
+        if let PromptChange::Add(text) = &update.change.prompt
+            && prompt.as_ref().map_or(0, String::len) + text.len() > PROMPT_LIMIT
+        {
+            let description = format!("prompt: all of it would be larger than {PROMPT_LIMIT} bytes");
+            return self.tell_error("INVALID_SETTINGS", description);
+        }
         let (prompt, stated) = match &update.change.prompt {
             PromptChange::Keep => (prompt.clone(), false),
             PromptChange::Replace(prompt) => (prompt.clone(), true),
@@ -265,6 +273,11 @@ impl Gate {
             self.configure_after_update(now);
         }
     }
+}
+
+/// What a session takes, nearly, bytes.
+pub(super) fn json_len(session: &Session) -> usize {
+    serde_json::to_string(session).map_or(0, |json| json.len())
 }
 
 fn voice_of(session: &Session) -> Option<&Value> {

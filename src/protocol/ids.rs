@@ -3,7 +3,11 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+/// The longest id that a peer may give a thing, bytes. Ids are kept beyond their messages, and real ones have
+/// some 30 characters.
+const LONGEST: usize = 256;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -56,7 +60,11 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer).map(Self::from)
+                let text = String::deserialize(deserializer)?;
+                if text.len() > LONGEST {
+                    return Err(D::Error::custom(format_args!("an id of more than {LONGEST} bytes")));
+                }
+                Ok(Self::from(text))
             }
         }
     };
@@ -77,4 +85,17 @@ id! {
 id! {
     /// A client event that we sent upstream; it comes back only as `error.event_id`.
     EventId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_a_length() {
+        let read = |length| serde_json::from_str::<CallId>(&format!("{:?}", "x".repeat(length)));
+        assert_eq!(read(LONGEST).expect("it is short enough").as_str().len(), LONGEST);
+        let refused = read(LONGEST + 1).expect_err("it is too long").to_string();
+        assert!(refused.starts_with("an id of more than 256 bytes"), "{refused}");
+    }
 }

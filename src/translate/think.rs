@@ -9,7 +9,7 @@ use crate::{
     config::Backend,
     protocol::{
         agent::{Endpoint, Function, ManagedPrompt, OneOrMany, Think},
-        realtime,
+        realtime, shorten,
     },
 };
 
@@ -83,7 +83,9 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
             None => None,
             Some(prompt) => Some(stored_prompt(prompt, &format!("{path}.managedPrompt"))?),
         },
-        model: model.filter(|model| backend.model.as_deref() != Some(*model)).map(str::to_owned),
+        model: model
+            .filter(|model| backend.model.as_deref() != Some(*model))
+            .map(|model| shorten(model.to_owned())),
         locked,
     })
 }

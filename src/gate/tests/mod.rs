@@ -20,6 +20,7 @@ mod races_calls;
 mod races_errors;
 mod rules_agent_message;
 mod rules_barge_in;
+mod rules_bounds;
 mod rules_calls;
 mod rules_endings;
 mod rules_errors;

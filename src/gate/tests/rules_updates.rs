@@ -5,7 +5,7 @@ use super::{
     scenario::{Scenario, at, at_lines, check, check_all, deepgram, due, fresh},
     words::{
         audio, client, confirmed, created, done, error, error_for, inject, message_added, session_updated,
-        settings, upstream,
+        settings, update_prompt, upstream,
     },
 };
 use crate::{gate::Input, protocol::realtime::ClientEvent};
@@ -333,5 +333,21 @@ fn r03_an_update_with_a_wrong_type_is_refused_with_its_path() {
             client(r#"{"type":"UpdatePrompt","prompt":7}"#),
             ["client Error(INVALID_SETTINGS) \"prompt: "],
         )],
+    );
+}
+
+/// "`UpdatePrompt` (adds)": within bounds, since the prompt is kept and sent whole with each addition.
+#[test]
+fn r03_a_prompt_does_not_grow_for_ever() {
+    let half = "x".repeat(600 * 1024);
+    check(
+        deepgram(),
+        [
+            at(0, update_prompt(&half), ["up session.update"]),
+            at(1, session_updated(), ["client PromptUpdated"]),
+            at(2, update_prompt(&half), [r#"client Error(INVALID_SETTINGS) "prompt: all of it would be"#]),
+            at(3, update_prompt("Be brief."), ["up session.update"]),
+            at(4, session_updated(), ["client PromptUpdated"]),
+        ],
     );
 }

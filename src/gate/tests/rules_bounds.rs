@@ -1,0 +1,69 @@
+//! Section 6: what waits and what is remembered counts against a budget, or is forgotten.
+
+use serde_json::json;
+
+use super::{
+    scenario::{at, check, deepgram, fresh},
+    words::{created, done, say, session_updated, settings, transcript_done},
+};
+use crate::gate::Input;
+
+/// Section 6: "Every queue has a byte budget": Settings that wait count with everything that is in them.
+#[test]
+fn r03_settings_that_wait_count_against_the_budget_whole() {
+    let function = json!({"name": "f", "description": "x".repeat(20_000)});
+    let large = settings(&json!({"think": {"functions": [function]}}).to_string());
+    check(
+        fresh()
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .limits(|limits| limits.before_ready = 30_000),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, large.clone(), ["held R3"]),
+            at(2, large, ["held R3", "pause client"]),
+            at(
+                3,
+                session_updated(),
+                [
+                    "use audio",
+                    "client SettingsApplied",
+                    "client SettingsApplied",
+                    "client SettingsApplied",
+                    "resume client",
+                ],
+            ),
+        ],
+    );
+}
+
+/// The texts that a response was to say are kept as long as it may turn out to be another, and no longer.
+#[test]
+fn r07_what_a_response_was_asked_for_is_forgotten_at_the_next_one() {
+    let run = check(
+        deepgram(),
+        [
+            at(0, say("One", "queue"), ["up response.create"]),
+            at(1, created("resp_1"), []),
+            at(2, transcript_done("resp_1", "item_1", "one"), []),
+            at(
+                3,
+                done("resp_1", "completed"),
+                [
+                    "ignored R4",
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"One\"",
+                    "client AgentAudioDone",
+                ],
+            ),
+            at(4, say("Two", "queue"), ["up response.create"]),
+            at(5, created("resp_2"), []),
+        ],
+    );
+    let mut turn = run.gate.turn;
+    let kept = ["resp_1", "resp_2"].map(|id| {
+        let owner = turn.owner(Some(&id.into()), None).expect("it is known");
+        turn.get_mut(owner).is_some_and(|response| response.asked.is_some())
+    });
+    assert_eq!(kept, [false, true]);
+}
