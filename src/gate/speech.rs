@@ -200,9 +200,11 @@ impl Gate {
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
             }
             // A request that upstream has not begun to answer is over only if we cancel it.
-            let begun =
-                self.turn.get_mut(owner).is_some_and(|response| response.gave_output || response.handed_out)
-                    || !Rule::NoStaleAudio.is_on();
+            let begun = self
+                .turn
+                .get_mut(owner)
+                .is_some_and(|response| response.gave_output || response.moments.begun())
+                || !Rule::NoStaleAudio.is_on();
             if begun || !upstream_interrupts || matches!(owner, Owner::Announced(_)) {
                 self.cut_off(owner, now);
             }

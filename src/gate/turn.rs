@@ -229,7 +229,8 @@ impl Turn {
         let verbatim = wishes.iter().find_map(|wish| wish.verbatim.as_ref());
         let mute = verbatim.is_some();
         let script = verbatim.filter(|verbatim| !verbatim.shown).map(|verbatim| verbatim.text.clone());
-        let response = Response { mute, script, ..self.fresh(now) };
+        let moments = if mute { Moments::asked(now) } else { Moments::default() };
+        let response = Response { mute, script, moments, ..self.fresh(now) };
         self.unannounced = Some(Running { event_id: Some(event_id), wishes, response });
     }
 

@@ -3,7 +3,7 @@
 use super::{
     scenario::{Scenario, at, check, component, deepgram},
     words::{
-        agent_item, audio, client, confirmed, created, done, error_for, inject, speech_started,
+        self, agent_item, audio, client, confirmed, created, done, error_for, inject, speech_started,
         speech_stopped, text_done, transcript_delta,
     },
 };
@@ -12,7 +12,7 @@ use crate::gate::tests::scenario::Action;
 const VERBATIM: &str = "up response.create \"Say the following text word for word, and nothing else:\\nHello";
 
 fn say(behavior: &str) -> Action {
-    client(&format!(r#"{{"type":"InjectAgentMessage","message":"Hello","behavior":"{behavior}"}}"#))
+    words::say("Hello", behavior)
 }
 
 /// The agent speaks: 1 s of audio was delivered at 0 ms, and its response runs.
@@ -92,7 +92,7 @@ fn default_is_refused_while_anybody_has_the_word() {
 fn default_is_refused_while_a_function_runs() {
     let calls = deepgram()
         .upto(created("resp_0"))
-        .upto(super::words::call_done("resp_0", 0, "call_a", "f", "completed"))
+        .upto(words::call_done("resp_0", 0, "call_a", "f", "completed"))
         .upto(done("resp_0", "completed"));
     check(calls, [at(0, say("default"), ["client InjectionRefused"])]);
 }
@@ -305,5 +305,29 @@ fn a_message_that_no_client_could_take_is_refused() {
             client(&format!(r#"{{"type":"InjectAgentMessage","message":"{text}"}}"#)),
             ["client Error(MESSAGE_TOO_LARGE)"],
         )],
+    );
+}
+
+/// Design section 3: "`AgentStartedSpeaking` carries measured latencies": a message for the agent answers nothing
+/// that the user said, a minute ago or ever.
+#[test]
+fn a_message_is_waited_for_since_it_was_asked_for() {
+    check(
+        deepgram(),
+        [
+            at(0, speech_started(), ["client UserStartedSpeaking"]),
+            at(1, speech_stopped(), []),
+            at(60_000, say("default"), ["up response.create"]),
+            at(60_100, created("resp_1"), []),
+            at(
+                60_500,
+                audio("resp_1", "item_1", 480),
+                [
+                    "client AgentStartedSpeaking total 0.5 text 0.5 speech 0",
+                    "client ConversationText(assistant) \"Hello\"",
+                    "client audio 480",
+                ],
+            ),
+        ],
     );
 }

@@ -417,3 +417,28 @@ fn r13_an_unannounced_answer_that_has_called_is_cut_off() {
         ],
     );
 }
+
+/// R13: "then nothing more of that response, ever", though it has given nothing but pieces of its text so far and
+/// upstream interrupts it by itself.
+#[test]
+fn r13_an_unannounced_response_that_wrote_is_cut_off_with_what_it_wrote() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, upstream(r#"{"type":"response.output_text.delta","delta":"It is"}"#), []),
+            at(
+                3,
+                speech_started(),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"It is\"",
+                    "client AgentAudioDone",
+                    "client UserStartedSpeaking",
+                ],
+            ),
+            at(4, text_done("It is noon."), ["ignored R13"]),
+        ],
+    );
+}
