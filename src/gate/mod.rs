@@ -18,6 +18,8 @@
 //! | `closing.rs`, `ending.rs` | R16 |
 //! | `pressure.rs` | what a leg that does not read does to the other |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
+//! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
+//! | `outbox.rs`, `timers.rs` | what waits for a leg, and until when |
 
 mod agent_message;
 mod answers;

@@ -1,5 +1,15 @@
 //! Stateless translation between the two protocols: the only place that names both. What is said when is
 //! the gate's business; here is what the bytes say.
+//!
+//! | File | From | To |
+//! |---|---|---|
+//! | `settings.rs` | `Settings` | the first `session.update`, and how audio is converted |
+//! | `updates.rs` | `UpdatePrompt` and the like | what changes in the session |
+//! | `think.rs`, `listen.rs`, `speak.rs`, `context.rs`, `formats.rs`, `turns.rs` | members of both | members of the session |
+//! | `to_upstream.rs` | the client's other messages | events |
+//! | `to_client.rs` | upstream's events | messages |
+//! | `beta.rs` | events of the present API | events of the beta, for upstreams that speak that |
+//! | `audio.rs`, `resample.rs`, `g711.rs` | audio | the same in another format |
 
 pub mod audio;
 pub mod beta;

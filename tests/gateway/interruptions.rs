@@ -168,7 +168,9 @@ async fn one_thousand_answers_that_we_interrupt() {
 async fn answers_that_are_over_and_still_play() {
     for interrupt_response in [true, false] {
         let log = interrupted(interrupt_response, 1_000, TURNS / 10).await;
-        assert!(log.cancels <= TURNS / 10);
+        // What is over cannot be cancelled, and what upstream interrupts need not be.
+        let too_many = if interrupt_response { 1 } else { TURNS / 10 };
+        assert!(log.cancels < too_many, "{} cancels", log.cancels);
     }
 }
 
