@@ -51,6 +51,10 @@ impl Gate {
             }
             Some("response_cancel_not_active") if Rule::ErrorsByCode.is_on() => {
                 self.counts.lost_cancels += 1;
+                if self.turn.begun_and_cancelled() {
+                    // It did begin, so it is over; one that has not may still be announced.
+                    self.end_unannounced(now);
+                }
                 return self.ignored(Rule::ErrorsByCode);
             }
             _ => (),

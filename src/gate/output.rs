@@ -188,7 +188,9 @@ impl Gate {
             return;
         }
         response.announced_to_client = true;
-        let latencies = response.moments.start(self.speech.turn_ended(), now);
+        // What the agent is told to say answers nothing that the user said.
+        let turn_ended = if response.mute { None } else { self.speech.take_turn_ended() };
+        let latencies = response.moments.start(turn_ended, now);
         let script = response.script.take();
         response.gave_output |= script.is_some();
         self.tell(ServerMessage::AgentStartedSpeaking(latencies));

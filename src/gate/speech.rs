@@ -40,14 +40,15 @@ impl Speech {
         self.speaking
     }
 
-    /// The user's part of the turn is over, however it was given; latencies count from here.
+    /// The user's part of the turn is over, however it was given; the latencies of the next answer count from
+    /// here.
     pub(super) fn user_turn_ended(&mut self, now: Instant) {
         self.turn_ended = Some(now);
     }
 
-    /// When it was over, if the user has said anything.
-    pub(super) fn turn_ended(&self) -> Option<Instant> {
-        self.turn_ended
+    /// When it was over, for the first answer to it.
+    pub(super) fn take_turn_ended(&mut self) -> Option<Instant> {
+        self.turn_ended.take()
     }
 
     /// How long the transcript took, once.

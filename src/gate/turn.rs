@@ -244,6 +244,12 @@ impl Turn {
         self.announced.iter().any(|response| !response.ended && !response.interrupted)
     }
 
+    /// Whether an unannounced response runs that had begun before it was cut off.
+    pub(super) fn begun_and_cancelled(&self) -> bool {
+        let response = self.unannounced.as_ref().map(|running| &running.response);
+        response.is_some_and(|response| response.interrupted && response.gave_output)
+    }
+
     /// Whether the client has been told of the start of a response and not of its end.
     pub(super) fn is_told(&self) -> bool {
         let unannounced = self.unannounced.iter().map(|running| &running.response);

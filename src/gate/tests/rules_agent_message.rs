@@ -3,8 +3,8 @@
 use super::{
     scenario::{Scenario, at, check, component, deepgram},
     words::{
-        self, agent_item, audio, client, confirmed, created, done, error_for, inject, speech_started,
-        speech_stopped, text_done, transcript_delta,
+        self, agent_item, audio, audio_delta, client, confirmed, created, done, error_for, inject,
+        speech_started, speech_stopped, text_done, transcript_delta,
     },
 };
 use crate::gate::tests::scenario::Action;
@@ -138,6 +138,23 @@ fn interrupt_cuts_the_agent_off_and_goes_first() {
             at(420, done("resp_0", "cancelled"), ["ignored R13", VERBATIM]),
             at(430, created("resp_1"), []),
             at(440, done("resp_1", "completed"), ["up response.create"]),
+        ],
+    );
+}
+
+/// A server that announces nothing, and says that nothing was left to be cancelled, keeps no message waiting.
+#[test]
+fn interrupt_goes_on_where_there_was_nothing_left_to_cancel() {
+    check(
+        deepgram().upto(inject("Hi")).upto(confirmed()),
+        [
+            at(0, audio_delta(320), ["client AgentStartedSpeaking", "client audio"]),
+            at(
+                1,
+                say("interrupt"),
+                ["held R6", "client AgentAudioDone", "client UserStartedSpeaking", "up response.cancel"],
+            ),
+            at(2, error_for("$cancel", "response_cancel_not_active"), ["ignored R15", VERBATIM]),
         ],
     );
 }

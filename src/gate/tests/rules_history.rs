@@ -4,7 +4,7 @@
 use super::{
     scenario::{Scenario, at, check, component, due, fresh},
     words::{
-        agent_item, answer, audio, call_done, client, confirmed, created, done, inject, message_added,
+        agent_item, answer, audio, call_done, client, confirmed, created, done, inject, message_added, say,
         session_updated, speech_started, speech_stopped, transcript_delta, upstream,
     },
 };
@@ -157,6 +157,44 @@ fn a_latency_report_comes_once_and_not_for_an_interrupted_answer() {
                 3_100,
                 speech_started(),
                 ["client AgentAudioDone", "client UserStartedSpeaking", "up truncate"],
+            ),
+        ],
+    );
+}
+
+/// What the agent says on the client's word, or upstream's own, is nothing that the user waits for.
+#[test]
+fn latencies_count_from_a_turn_of_the_user_once() {
+    check(
+        opened(r#"{"type":"Settings","flags":{"history":false}}"#),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, created("resp_1"), []),
+            at(
+                500,
+                audio("resp_1", "item_1", 320),
+                ["client AgentStartedSpeaking total 0.5", "client audio"],
+            ),
+            at(600, done("resp_1", "completed"), ["client AgentAudioDone"]),
+            // Upstream's own, such as after a long silence.
+            at(9_000, created("resp_2"), []),
+            at(
+                9_500,
+                audio("resp_2", "item_2", 320),
+                ["client AgentStartedSpeaking total 0 text 0 speech 0", "client audio"],
+            ),
+            at(9_600, done("resp_2", "completed"), ["client AgentAudioDone"]),
+            at(20_000, say("Hello", "queue"), ["up response.create"]),
+            at(20_001, created("resp_3"), []),
+            at(
+                20_250,
+                audio("resp_3", "item_3", 320),
+                [
+                    "client AgentStartedSpeaking total 0.25",
+                    "client ConversationText(assistant)",
+                    "client audio",
+                ],
             ),
         ],
     );
