@@ -67,9 +67,9 @@ mod tests {
     #[test]
     fn large_audio_is_split_and_nothing_else_is_touched() {
         let mut path = AudioPath::default();
-        let audio = Bytes::from((0..700_001).map(|n| n as u8).collect::<Vec<_>>());
+        let audio = Bytes::from((0..700_002).map(|n| n as u8).collect::<Vec<_>>());
         let frames: Vec<Bytes> = path.down(audio.clone()).collect();
-        assert_eq!(frames.iter().map(Bytes::len).collect::<Vec<_>>(), [CLIENT_FRAME, CLIENT_FRAME, 175_713]);
+        assert_eq!(frames.iter().map(Bytes::len).collect::<Vec<_>>(), [CLIENT_FRAME, CLIENT_FRAME, 175_714]);
         assert_eq!(frames.concat(), audio);
         assert_eq!(path.down(Bytes::new()).count(), 0);
     }

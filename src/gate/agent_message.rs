@@ -28,7 +28,7 @@ impl Gate {
             let description = format!("the message would be larger than {CLIENT_MESSAGE_LIMIT} bytes");
             return self.tell_error("MESSAGE_TOO_LARGE", description);
         }
-        let wish = Wish::verbatim(text, false);
+        let wish = Wish::verbatim(text, false, message.behavior.as_deref() == Some("interrupt"));
         match message.behavior.as_deref() {
             None | Some("default" | "queue") if self.speech.speaking() && Rule::OneActiveResponse.is_on() => {
                 self.refuse_injection("the user is speaking");
@@ -39,7 +39,9 @@ impl Gate {
             None | Some("default" | "queue") => self.wishes.push(wish),
             Some("interrupt") => {
                 self.take_the_word(now);
-                self.wishes.insert(0, wish);
+                // Several of them are said in the client's order.
+                let first = self.wishes.iter().take_while(|wish| wish.is_urgent()).count();
+                self.wishes.insert(first, wish);
             }
             Some(other) => {
                 let reason = format!("behavior: {other:?} is none of default, queue, interrupt");

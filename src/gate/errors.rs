@@ -17,7 +17,9 @@ impl Gate {
                     "Settings" | "UpdatePrompt" | "UpdateThink" | "UpdateSpeak" | "UpdateListen"
                 ) =>
             {
-                self.tell_error("INVALID_SETTINGS", format!("{path}: {reason}"));
+                // The message itself has no name.
+                let place = if path == "." { String::new() } else { format!("{path}: ") };
+                self.tell_error("INVALID_SETTINGS", format!("{place}{reason}"));
             }
             other => self.tell_error("UNPARSABLE_CLIENT_MESSAGE", other.to_string()),
         }

@@ -428,7 +428,9 @@ impl Gate {
     /// A line of the conversation, and the same for the history where the client wants one.
     fn tell_line(&mut self, role: Role, content: String) {
         let entry = self.history.then(|| to_client::history_text(role, content.clone()));
-        self.tell(to_client::conversation_text(role, content));
+        let line = to_client::conversation_text(role, content);
+        let entry = entry.filter(|_| fits_client(&line));
+        self.tell(line);
         if let Some(entry) = entry {
             self.tell(entry);
         }

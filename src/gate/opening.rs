@@ -225,7 +225,7 @@ impl Gate {
                     // Upstream configured itself: good enough for typed turns and audio, but an answer to
                     // nothing.
                     self.open_session(now);
-                } else if !self.update_applied(now) {
+                } else if !self.update_applied(&session, now) {
                     self.ignored(Rule::InputWaitsForSession);
                 }
             }
@@ -273,7 +273,7 @@ impl Gate {
             GreetingMode::Text if self.turn.is_told() && Rule::SignalsAroundOutput.is_on() => (),
             GreetingMode::Text => self.tell_end_signals(),
             GreetingMode::Speak => {
-                self.wishes.push(Wish::verbatim(greeting, true));
+                self.wishes.push(Wish::verbatim(greeting, true, false));
                 // The text above has been given; its signals come with the speech, or for want of it.
                 self.end_signals_owed = true;
             }

@@ -173,7 +173,7 @@ impl Gate {
         let running = self.turn.running_serial().and_then(|serial| self.turn.by_serial(serial));
         self.playback.plays(self.plan.upstream_output, now)
             || self.to_client.audio_on_its_way().is_some()
-            || running.and_then(|owner| self.turn.get_mut(owner)).is_some_and(|response| response.gave_output)
+            || running.and_then(|owner| self.turn.get_mut(owner)).is_some_and(|response| response.is_heard())
     }
 
     /// Somebody else has the word (R13): the answers that may still be heard are cut off, and the one that
@@ -195,6 +195,9 @@ impl Gate {
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
             let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
+            // It was cancelled then, or upstream has done so.
+            let over = self.turn.get_mut(owner).is_some_and(|response| response.interrupted);
+            let open = open && !(over && Rule::NoStaleAudio.is_on());
             if open && (!upstream_interrupts || !Rule::NoStaleAudio.is_on()) {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());

@@ -24,6 +24,8 @@ pub(super) struct Verbatim {
     pub(super) text: String,
     /// The client has the text already; otherwise it gets it when the speech begins.
     pub(super) shown: bool,
+    /// It goes before everything but others like it.
+    pub(super) urgent: bool,
 }
 
 impl Wish {
@@ -33,8 +35,13 @@ impl Wish {
     }
 
     /// For a text to be spoken.
-    pub(super) fn verbatim(text: String, shown: bool) -> Self {
-        Self { unconfirmed: Vec::new(), verbatim: Some(Verbatim { text, shown }) }
+    pub(super) fn verbatim(text: String, shown: bool, urgent: bool) -> Self {
+        Self { unconfirmed: Vec::new(), verbatim: Some(Verbatim { text, shown, urgent }) }
+    }
+
+    /// Whether it goes before others.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.verbatim.as_ref().is_some_and(|verbatim| verbatim.urgent)
     }
 
     /// Whether there is nothing to tell it from another.
@@ -164,6 +171,11 @@ impl Response {
         }
         (self.mute, self.script) = (false, None);
         std::mem::take(&mut self.withheld)
+    }
+
+    /// Whether what it gives goes to the client, and some of it has.
+    pub(super) fn is_heard(&self) -> bool {
+        self.gave_output && !self.interrupted
     }
 
     /// Takes the draft of `item` out, if there is one.

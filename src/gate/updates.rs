@@ -40,6 +40,8 @@ pub(super) struct Updates {
     in_force: InForce,
     waiting: VecDeque<Update>,
     in_flight: Option<InFlight>,
+    /// Changes that were given up; their answers may still come.
+    given_up: u32,
 }
 
 /// A change, and the message that acknowledges it.
@@ -58,6 +60,15 @@ struct InFlight {
     /// The prompt, once this is acknowledged.
     prompt: Option<String>,
     deadline: Instant,
+}
+
+impl InFlight {
+    /// Whether upstream has other instructions in force than this change asks for.
+    fn contradicts(&self, session: &Session, previous: &str) -> bool {
+        let asked = || instructions(self.prompt.as_deref(), previous).unwrap_or_default();
+        let stated = self.update.change.prompt != PromptChange::Keep;
+        stated && session.instructions.as_ref().is_some_and(|in_force| *in_force != asked())
+    }
 }
 
 impl Updates {
@@ -225,8 +236,16 @@ impl Gate {
         self.updates.in_flight = Some(InFlight { event_id, update, prompt, deadline });
     }
 
-    /// `session.updated` while a change is under way: it is in force. False if none is.
-    pub(super) fn update_applied(&mut self, now: Instant) -> bool {
+    /// `session.updated` while a change is under way: it is in force. False if none is, or if this answers one
+    /// that was given up.
+    pub(super) fn update_applied(&mut self, session: &Session, now: Instant) -> bool {
+        let Updates { in_force, in_flight, given_up, .. } = &mut self.updates;
+        let other = in_flight.as_ref().is_some_and(|sent| sent.contradicts(session, &in_force.previous));
+        if other && *given_up > 0 && Rule::OneSessionUpdate.is_on() {
+            *given_up -= 1;
+            return false;
+        }
+        *given_up = 0;
         let Some(InFlight { update, prompt, .. }) = self.updates.in_flight.take() else { return false };
         self.updates.in_force.prompt = prompt;
         let Change { session, think_model, .. } = update.change;
@@ -268,6 +287,7 @@ impl Gate {
     pub(super) fn expire_updates(&mut self, now: Instant) {
         if self.updates.deadline().is_some_and(|at| at <= now) {
             self.updates.in_flight = None;
+            self.updates.given_up += 1;
             self.ran_out(Rule::OneSessionUpdate);
             self.tell_warning("update_timeout", "upstream did not answer a session.update".to_owned());
             self.configure_after_update(now);

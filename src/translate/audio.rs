@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::protocol::audio::{AudioFormat, Encoding};
 use crate::translate::g711;
@@ -23,7 +23,7 @@ pub struct Transcoder {
 /// What has to be done to the samples.
 #[derive(Debug)]
 enum Path {
-    /// Nothing: chunks go through as they are.
+    /// Nothing: whole samples go through as they are.
     Keep,
     /// Another encoding at the same rate.
     Recode,
@@ -59,10 +59,13 @@ impl Transcoder {
     }
 
     /// Converts the next chunk. All that can be known of the output comes out, which may be nothing; between
-    /// identical formats the very same `Bytes` do, odd lengths included.
+    /// identical formats the very same `Bytes` do, as long as no sample is cut in two.
     pub fn push(&mut self, input: Bytes) -> Bytes {
         if matches!(self.path, Path::Keep) {
-            return input;
+            return match self.from {
+                Encoding::Linear16 => self.whole_samples(input),
+                Encoding::Mulaw | Encoding::Alaw => input,
+            };
         }
         match self.from {
             Encoding::Linear16 => {
@@ -72,6 +75,22 @@ impl Transcoder {
             Encoding::Mulaw => self.encode(&[], &input, g711::mulaw_decode),
             Encoding::Alaw => self.encode(&[], &input, g711::alaw_decode),
         }
+    }
+
+    /// The chunk from the sample that an earlier one has begun to the last that is complete. Nobody takes a
+    /// half: upstream refuses the whole chunk for it.
+    fn whole_samples(&mut self, mut input: Bytes) -> Bytes {
+        if let Some(first) = self.half.take() {
+            let mut joined = BytesMut::with_capacity(1 + input.len());
+            joined.put_u8(first);
+            joined.extend_from_slice(&input);
+            input = joined.freeze();
+        }
+        if !input.len().is_multiple_of(2) {
+            self.half = input.last().copied();
+            input.truncate(input.len() - 1);
+        }
+        input
     }
 
     /// The sample that begins in an earlier chunk, if it is complete now, and the whole samples after it. What
@@ -190,7 +209,11 @@ mod tests {
             if input.is_empty() {
                 break;
             }
-            output.extend(transcoder.push(input.split_to(length.min(input.len()))));
+            let piece = transcoder.push(input.split_to(length.min(input.len())));
+            let whole =
+                if transcoder.to == Encoding::Linear16 { piece.len().is_multiple_of(2) } else { true };
+            assert!(whole, "half a sample came out");
+            output.extend(piece);
         }
         output
     }
@@ -217,10 +240,8 @@ mod tests {
             let whole = Transcoder::new(from, to).push(input.clone());
             let pieces = push_in_pieces(&mut Transcoder::new(from, to), input.clone(), &lengths);
             prop_assert_eq!(&whole[..], &pieces[..]);
-            if from != to {
-                let samples = input.len() / from.bytes_per_sample() * to.sample_rate as usize / from.sample_rate as usize;
-                prop_assert_eq!(whole.len(), samples * to.bytes_per_sample());
-            }
+            let samples = input.len() / from.bytes_per_sample() * to.sample_rate as usize / from.sample_rate as usize;
+            prop_assert_eq!(whole.len(), samples * to.bytes_per_sample());
         }
     }
 
@@ -252,9 +273,14 @@ mod tests {
     #[test]
     fn identical_formats_share_the_buffer() {
         let input = Bytes::from(vec![1, 2, 3]);
-        let output = Transcoder::new(PCM_24K, PCM_24K).push(input.clone());
-        assert_eq!(output, input);
+        let mut transcoder = Transcoder::new(PCM_24K, PCM_24K);
+        let output = transcoder.push(input.clone());
+        assert_eq!(output[..], [1, 2]);
         assert_eq!(output.as_ptr(), input.as_ptr());
+        // The half that is left over comes with its other half.
+        assert_eq!(transcoder.push(Bytes::from(vec![4]))[..], [3, 4]);
+        let output = Transcoder::new(MULAW_8K, MULAW_8K).push(input.clone());
+        assert_eq!((output.len(), output.as_ptr()), (3, input.as_ptr()));
     }
 
     #[test]

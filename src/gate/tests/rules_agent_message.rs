@@ -159,6 +159,39 @@ fn interrupt_goes_on_where_there_was_nothing_left_to_cancel() {
     );
 }
 
+/// Several of them are said in the client's order, and what is cut off already is not cut off again.
+#[test]
+fn interrupts_keep_their_order() {
+    check(
+        speaking(),
+        [
+            at(
+                400,
+                say("interrupt"),
+                [
+                    "held R6",
+                    "client AgentAudioDone",
+                    "client UserStartedSpeaking",
+                    "up response.cancel resp_0",
+                    "up truncate item_0 at 400 ms",
+                ],
+            ),
+            at(
+                450,
+                client(r#"{"type":"InjectAgentMessage","message":"Later","behavior":"interrupt"}"#),
+                ["held R6"],
+            ),
+            at(500, done("resp_0", "cancelled"), ["ignored R13", VERBATIM]),
+            at(510, created("resp_1"), []),
+            at(
+                520,
+                done("resp_1", "completed"),
+                ["up response.create \"Say the following text word for word, and nothing else:\\nLater"],
+            ),
+        ],
+    );
+}
+
 /// With nothing to cut off nothing is said of it.
 #[test]
 fn interrupt_in_silence_is_simply_spoken() {

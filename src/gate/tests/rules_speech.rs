@@ -218,6 +218,21 @@ fn r13_a_running_response_is_cancelled_unless_upstream_does_that_itself() {
 
 /// R13: "(from `session.updated`, else as we sent it)".
 #[test]
+fn r13_a_response_is_cancelled_once() {
+    check(
+        deepgram().upto(upstream(
+            r#"{"type":"session.updated","session":{"audio":{"input":{"turn_detection":{"type":"server_vad","interrupt_response":false}}}}}"#,
+        )),
+        [
+            at(0, created("resp_1"), []),
+            at(1, speech_started(), ["client UserStartedSpeaking", "up response.cancel resp_1"]),
+            at(2, speech_started(), ["client UserStartedSpeaking"]),
+            at(3, done("resp_1", "cancelled"), ["ignored R13"]),
+        ],
+    );
+}
+
+#[test]
 fn r13_what_session_updated_says_of_interruption_counts() {
     let updated = r#"{"type":"session.updated","session":{"audio":{"input":{"turn_detection":
         {"type":"server_vad","interrupt_response":false}}}}}"#;

@@ -210,6 +210,28 @@ fn r03_an_update_that_upstream_never_answers_is_given_up() {
     );
 }
 
+/// "acknowledged only when upstream has acknowledged": an answer to a change that was given up is not taken for
+/// that to the next one, where it says what is in force.
+#[test]
+fn r03_a_late_answer_acknowledges_no_other_change() {
+    let updated = |instructions: &str| {
+        upstream(&format!(r#"{{"type":"session.updated","session":{{"instructions":"{instructions}"}}}}"#))
+    };
+    check(
+        deepgram(),
+        [
+            at(0, client(PROMPT), ["up session.update"]),
+            at(1, client(r#"{"type":"UpdatePrompt","prompt":"Or German."}"#), ["held R3"]),
+            due(20_000, ["ran out R3", "client Warning(update_timeout)", "up session.update"]),
+            at(20_001, updated("Speak French."), ["ignored R2"]),
+            at(20_002, updated("Or German."), ["client PromptUpdated"]),
+            // Without one that was given up a server may word the instructions as it likes.
+            at(20_003, client(PROMPT), ["up session.update"]),
+            at(20_004, updated("as upstream has it"), ["client PromptUpdated"]),
+        ],
+    );
+}
+
 /// What comes before the session is open waits like an inject, in its place.
 #[test]
 fn r02_changes_wait_for_the_session_in_their_order() {
@@ -333,6 +355,10 @@ fn r03_an_update_with_a_wrong_type_is_refused_with_its_path() {
             client(r#"{"type":"UpdatePrompt","prompt":7}"#),
             ["client Error(INVALID_SETTINGS) \"prompt: "],
         )],
+    );
+    check(
+        deepgram(),
+        [at(0, client(r#"{"type":"UpdateThink"}"#), ["client Error(INVALID_SETTINGS) \"missing field"])],
     );
 }
 
