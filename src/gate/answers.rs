@@ -62,30 +62,18 @@ impl Gate {
         }
         let deadline = now + self.limits.call_timeout;
         let Some(serial) = self.turn.get_mut(owner).map(|response| response.serial) else { return };
-        let (mut functions, mut open) = (Vec::new(), Vec::new());
-        for call in calls {
-            let (Some(id), Some(name)) = (call.call_id, call.name) else {
-                self.ignored(Rule::AnswersBeforeResponse);
-                continue;
-            };
-            if !self.calls.first_time(&id) && Rule::AnswersBeforeResponse.is_on() {
-                self.ignored(Rule::AnswersBeforeResponse);
-                continue;
-            }
-            let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
-            let kept = if self.history { arguments.clone() } else { String::new() };
-            open.push(OpenCall {
-                id: id.clone(),
-                name: name.clone(),
-                arguments: kept,
-                deadline,
-                refusal: None,
-            });
-            functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
-        }
+        let functions = self.new_calls(calls);
         if functions.is_empty() && Rule::AnswersBeforeResponse.is_on() {
             return;
         }
+        let open = functions.iter().map(|call| OpenCall {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: if self.history { call.arguments.clone() } else { String::new() },
+            deadline,
+            refusal: None,
+        });
+        let open: Vec<OpenCall> = open.collect();
         let request = ServerMessage::FunctionCallRequest(FunctionCallRequest { functions });
         let refusal = self.refusal(&request, &open);
         for call in open {
@@ -110,6 +98,24 @@ impl Gate {
             response.handed_out = true;
         }
         self.tell(request);
+    }
+
+    /// The calls that are complete and were never shown before.
+    fn new_calls(&mut self, calls: Vec<ModelCall>) -> Vec<FunctionCall> {
+        let mut functions = Vec::new();
+        for call in calls {
+            let (Some(id), Some(name)) = (call.call_id, call.name) else {
+                self.ignored(Rule::AnswersBeforeResponse);
+                continue;
+            };
+            if !self.calls.first_time(&id) && Rule::AnswersBeforeResponse.is_on() {
+                self.ignored(Rule::AnswersBeforeResponse);
+                continue;
+            }
+            let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
+            functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
+        }
+        functions
     }
 
     /// Why the client cannot be handed these calls, if it cannot.

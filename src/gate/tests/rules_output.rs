@@ -320,7 +320,7 @@ fn r11_a_call_as_a_part_is_text_and_a_call_as_an_item_is_not() {
 
 /// Design section 3: "a longer text from upstream is logged and answered with a Warning".
 #[test]
-fn r11_a_text_larger_than_a_client_takes_is_a_warning() {
+fn r11_a_text_too_long_for_a_client_is_a_warning() {
     let huge = "x".repeat(CLIENT_MESSAGE_LIMIT + 1);
     let run = check(
         deepgram(),
@@ -335,7 +335,7 @@ fn r11_a_text_larger_than_a_client_takes_is_a_warning() {
 
 /// Design section 3: nothing else that grows with what upstream says exceeds the limit either.
 #[test]
-fn r11_no_message_of_any_kind_is_larger_than_a_client_takes() {
+fn r11_no_message_of_any_kind_is_too_long_for_a_client() {
     let huge = "x".repeat(CLIENT_MESSAGE_LIMIT + 1);
     let call = json!({"type": "response.function_call_arguments.done", "call_id": "call_a", "name": "f",
         "arguments": huge});

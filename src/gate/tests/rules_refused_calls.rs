@@ -19,7 +19,7 @@ fn large_call(call: &str, bytes: usize) -> Action {
 /// Design sections 3 and 5: no message to the client exceeds 1 MiB, and the model still gets a well-formed
 /// `{"error": …}` output for every call, so that no conversation is ever stuck: one wish follows.
 #[test]
-fn r08_calls_that_are_too_large_for_the_client_are_answered_for_it_at_once() {
+fn r08_calls_that_are_too_long_for_the_client_are_answered_for_it_at_once() {
     let item = |call: &str, bytes| {
         json!({"type": "function_call", "status": "completed", "call_id": call,
         "name": "f", "arguments": "x".repeat(bytes)})
@@ -52,7 +52,7 @@ fn r08_calls_that_are_too_large_for_the_client_are_answered_for_it_at_once() {
 
 /// The same for a call of a response that was never announced, and for history, which it does not enter.
 #[test]
-fn r08_a_call_that_is_too_large_is_over_at_once_without_an_announcement_too() {
+fn r08_a_call_that_is_too_long_is_over_at_once_without_an_announcement_too() {
     check(
         fresh()
             .upto(Input::ClientConnected)
