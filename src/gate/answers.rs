@@ -49,7 +49,7 @@ impl Gate {
             (EndStatus::Completed, None) => true,
             _ => false,
         };
-        calls.retain(|call| may_run(call) || !Rule::AnswersBeforeResponse.is_on());
+        calls.retain(|call| may_run(call) || Rule::AnswersBeforeResponse.is_off());
         calls.sort_by_key(|call| {
             call.index.filter(|_| Rule::AnswersBeforeResponse.is_on()).unwrap_or(u32::MAX)
         });

@@ -10,7 +10,7 @@ use crate::protocol::realtime::{ClientEvent, CommitBuffer};
 impl Gate {
     /// One frame of the client is one append.
     pub(super) fn append(&mut self, audio: Bytes, now: Instant) {
-        if self.turns == TurnTaking::Manual || !Rule::ManualCommit.is_on() {
+        if self.turns == TurnTaking::Manual || Rule::ManualCommit.is_off() {
             let format = self.plan.client_input;
             let half = (self.odd_bytes + audio.len()) % format.bytes_per_sample();
             let whole = self.odd_bytes + audio.len() - half;
@@ -38,7 +38,7 @@ impl Gate {
     }
 
     pub(super) fn expire_manual(&mut self, now: Instant) {
-        let may = !self.turn.running() || !Rule::ManualCommit.is_on();
+        let may = !self.turn.running() || Rule::ManualCommit.is_off();
         if may && self.manual.deadline().is_some_and(|at| at <= now) {
             self.commit_turn(None, now);
         }
@@ -47,7 +47,7 @@ impl Gate {
     /// What is left when a response ends is a turn, filled up with silence if it is too short for one.
     /// Before the first commit it has to be enough, and the quiet after it long enough.
     pub(super) fn commit_rest(&mut self, now: Instant) {
-        let may = !self.turn.running() || !Rule::ManualCommit.is_on();
+        let may = !self.turn.running() || Rule::ManualCommit.is_off();
         if may && self.manual.has_rest() {
             self.commit_turn(self.manual.padding(ENOUGH), now);
         } else {

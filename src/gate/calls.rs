@@ -216,8 +216,8 @@ impl FunctionCalls {
     pub(super) fn take_settled(&mut self) -> Vec<Vec<CallId>> {
         let mut settled = Vec::new();
         self.groups.retain_mut(|group| {
-            let ended = group.ended || !Rule::AnswersBeforeResponse.is_on();
-            let answered = group.open.is_empty() || !Rule::AnswersBeforeResponse.is_on();
+            let ended = group.ended || Rule::AnswersBeforeResponse.is_off();
+            let answered = group.open.is_empty() || Rule::AnswersBeforeResponse.is_off();
             let done = answered && ended;
             if done {
                 settled.push(std::mem::take(&mut group.answered));

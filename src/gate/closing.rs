@@ -55,7 +55,7 @@ impl Gate {
             self.closing.client = LegState::Gone;
             self.to_client.clear();
         }
-        if self.phase != Phase::Closing || !Rule::CloseOnce.is_on() {
+        if self.phase != Phase::Closing || Rule::CloseOnce.is_off() {
             if gone && self.opening.holds_input() && Rule::InputWaitsForSession.is_on() {
                 // What it said is still to go up, as soon as the session is open for it.
                 self.opening.leave(end);
@@ -118,8 +118,8 @@ impl Gate {
     /// Closes each leg that has been handed everything, and finishes when both are gone.
     pub(super) fn close_what_is_empty(&mut self) {
         let Some(ending) = self.closing.ending.clone() else { return };
-        let open = |leg| leg == LegState::Open || !Rule::CloseOnce.is_on();
-        let flushed = self.to_client.is_empty() || !Rule::CloseOnce.is_on();
+        let open = |leg| leg == LegState::Open || Rule::CloseOnce.is_off();
+        let flushed = self.to_client.is_empty() || Rule::CloseOnce.is_off();
         if open(self.closing.client) && flushed {
             self.closing.client = LegState::CloseSent;
             self.effects.push(Effect::Close {
@@ -139,7 +139,7 @@ impl Gate {
                 reason: String::new(),
             });
         }
-        let gone = |leg| leg == LegState::Gone || !Rule::CloseOnce.is_on();
+        let gone = |leg| leg == LegState::Gone || Rule::CloseOnce.is_off();
         if gone(self.closing.client) && gone(self.closing.upstream) {
             self.finish();
         }
@@ -164,7 +164,7 @@ impl Gate {
             return;
         }
         for (state, leg) in [(self.closing.client, Leg::Client), (self.closing.upstream, Leg::Upstream)] {
-            if state != LegState::Gone || !Rule::CloseOnce.is_on() {
+            if state != LegState::Gone || Rule::CloseOnce.is_off() {
                 self.effects.push(Effect::HangUp(leg));
             }
         }

@@ -186,7 +186,7 @@ impl Gate {
                 call.arguments = None;
             }
             let completed = item.status.as_deref().unwrap_or("completed") == "completed"
-                || !Rule::AnswersBeforeResponse.is_on();
+                || Rule::AnswersBeforeResponse.is_off();
             let runs = done && completed;
             self.model_call(owner, call, runs, now);
         }
@@ -197,11 +197,11 @@ impl Gate {
         let is_ours =
             item.role.as_deref() == Some("user") || item.kind.as_deref() == Some("function_call_output");
         // What we sent says nothing of the response that runs.
-        if !is_ours || !Rule::OneActiveResponse.is_on() {
+        if !is_ours || Rule::OneActiveResponse.is_off() {
             self.touch(None, item.id.as_ref(), now);
         }
         self.item_text(&item, now);
-        if (done || !Rule::AnswersBeforeResponse.is_on())
+        if (done || Rule::AnswersBeforeResponse.is_off())
             && item.kind.as_deref() == Some("function_call_output")
             && let Some(call_id) = &item.call_id
         {

@@ -95,8 +95,8 @@ impl Items {
         let new = id.is_none_or(|id| self.seen.insert(&(id.clone(), text)));
         let ours = self.unconfirmed.iter().position(|item| id == Some(&item.id));
         let found = ours.or_else(|| {
-            let text = text.filter(|_| new || !Rule::ItemBeforeResponse.is_on())?;
-            let same = |item: &Unconfirmed| item.text == text || !Rule::ItemBeforeResponse.is_on();
+            let text = text.filter(|_| new || Rule::ItemBeforeResponse.is_off())?;
+            let same = |item: &Unconfirmed| item.text == text || Rule::ItemBeforeResponse.is_off();
             self.unconfirmed.iter().position(same)
         });
         if let Some(found) = found {

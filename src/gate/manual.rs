@@ -27,7 +27,7 @@ impl ManualCommit {
     pub(super) fn appended(&mut self, length: Duration, now: Instant) {
         self.pending += length;
         self.quiet_at = Some(now + DEBOUNCE);
-        let enough = self.pending >= self.enough() || !Rule::ManualCommit.is_on();
+        let enough = self.pending >= self.enough() || Rule::ManualCommit.is_off();
         if enough && self.limit_at.is_none() {
             self.limit_at = Some(now + LIMIT);
         }
@@ -46,8 +46,8 @@ impl ManualCommit {
 
     /// Whether audio is left that a response's end is to commit.
     pub(super) fn has_rest(&self) -> bool {
-        let later = self.committed || !Rule::ManualCommit.is_on();
-        let something = !self.pending.is_zero() || !Rule::ManualCommit.is_on();
+        let later = self.committed || Rule::ManualCommit.is_off();
+        let something = !self.pending.is_zero() || Rule::ManualCommit.is_off();
         later && something
     }
 
@@ -58,7 +58,7 @@ impl ManualCommit {
 
     /// The silence that a commit at the client's end needs; none if there is nothing to commit.
     pub(super) fn closing_padding(&self) -> Option<Option<Duration>> {
-        let something = !self.pending.is_zero() || !Rule::ManualCommit.is_on();
+        let something = !self.pending.is_zero() || Rule::ManualCommit.is_off();
         something.then(|| self.padding(self.enough()))
     }
 

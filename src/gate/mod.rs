@@ -290,7 +290,7 @@ impl Gate {
         self.expire_closing(now);
         self.expire_opening(now);
         // What upstream says while it is not read cannot be missed.
-        let read = !self.paused_upstream || !Rule::OneActiveResponse.is_on();
+        let read = !self.paused_upstream || Rule::OneActiveResponse.is_off();
         if read {
             self.expire_session_update(now);
         }
@@ -310,7 +310,7 @@ impl Gate {
 
     /// What follows from any input: wishes that may go now, queues that have room, legs to be paused.
     fn settle(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Closing | Phase::Closed) || !Rule::CloseOnce.is_on() {
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) || Rule::CloseOnce.is_off() {
             self.settle_calls();
             self.next_update(now);
             self.respond(now);
@@ -319,7 +319,7 @@ impl Gate {
         while let Some(frame) = self.to_client.next_frame() {
             self.effects.push(Effect::ToClient(frame));
         }
-        if self.opening.socket_open() || !Rule::SettingsFirst.is_on() {
+        if self.opening.socket_open() || Rule::SettingsFirst.is_off() {
             while let Some(frame) = self.to_upstream.next_frame() {
                 self.effects.push(Effect::ToUpstream(frame));
             }
@@ -414,7 +414,7 @@ impl Gate {
         if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
-        let message = if fits_client(&message) || !Rule::TextOnce.is_on() {
+        let message = if fits_client(&message) || Rule::TextOnce.is_off() {
             message
         } else {
             let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());

@@ -109,9 +109,9 @@ impl Opening {
         // Audio that follows a Settings is in the format that the Settings names, and none overtakes what
         // is held for a Settings that was refused.
         let settled = matches!(self.first, FirstSettings::Missing | FirstSettings::Applied)
-            || !Rule::InputWaitsForSession.is_on();
-        let next = self.audio.is_empty() || !Rule::InputWaitsForSession.is_on();
-        let open = self.session_open || !Rule::InputWaitsForSession.is_on();
+            || Rule::InputWaitsForSession.is_off();
+        let next = self.audio.is_empty() || Rule::InputWaitsForSession.is_off();
+        let open = self.session_open || Rule::InputWaitsForSession.is_off();
         open && settled && next
     }
 }
@@ -221,7 +221,7 @@ impl Gate {
             first => {
                 let alone = matches!(first, FirstSettings::Missing) && !self.opening.session_open;
                 self.opening.first = first;
-                if alone || !Rule::InputWaitsForSession.is_on() {
+                if alone || Rule::InputWaitsForSession.is_off() {
                     // Upstream configured itself: good enough for typed turns and audio, but an answer to
                     // nothing.
                     self.open_session(now);
@@ -310,7 +310,7 @@ impl Gate {
 
     /// A typed message of the client, now or when the session is open.
     pub(super) fn when_open(&mut self, message: ClientMessage, now: Instant) {
-        if self.opening.session_open || !Rule::InputWaitsForSession.is_on() {
+        if self.opening.session_open || Rule::InputWaitsForSession.is_off() {
             return self.open_message(message, now);
         }
         self.opening.held_bytes += message.encode().len() + size_of::<ClientMessage>();

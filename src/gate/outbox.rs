@@ -101,7 +101,7 @@ impl<T> Outbox<T> {
         self.queue.retain(|entry| {
             let Some(audio) = &entry.audio else { return true };
             responses.push(audio.response);
-            if !Rule::NoStaleAudio.is_on() {
+            if Rule::NoStaleAudio.is_off() {
                 return true;
             }
             dropped += entry.weight;

@@ -128,7 +128,7 @@ impl Gate {
                 self.give_text(owner, id, text, now);
             }
             // Text without a response has no signals around it either.
-            None if id.is_none_or(|id| self.given_items.insert(id)) || !Rule::TextOnce.is_on() => {
+            None if id.is_none_or(|id| self.given_items.insert(id)) || Rule::TextOnce.is_off() => {
                 self.tell_assistant(text);
             }
             None => self.ignored(Rule::TextOnce),
@@ -212,7 +212,7 @@ impl Gate {
     pub(super) fn signal_end(&mut self, owner: Owner) -> bool {
         let Some(response) = self.turn.get_mut(owner) else { return false };
         let told = response.end_signals && Rule::SignalsAroundOutput.is_on();
-        let spoke = response.gave_output || !Rule::SignalsAroundOutput.is_on();
+        let spoke = response.gave_output || Rule::SignalsAroundOutput.is_off();
         let due = spoke && !told;
         if due {
             response.end_signals = true;
@@ -281,7 +281,7 @@ impl Gate {
         response.given_up = status == EndStatus::GivenUp;
         self.end_speaking(owner);
         self.hand_out_at_end(owner, status, now);
-        if !again || !Rule::OneActiveResponse.is_on() {
+        if !again || Rule::OneActiveResponse.is_off() {
             self.response_over(owner, now);
         }
     }
@@ -382,7 +382,7 @@ impl Gate {
                 match ModelCall::from_item(&item, u32::try_from(index).ok()) {
                     Some(call) => {
                         let whole = EndStatus::from(object.status.as_deref()) != EndStatus::Void
-                            || !Rule::AnswersBeforeResponse.is_on();
+                            || Rule::AnswersBeforeResponse.is_off();
                         let runs = whole && item.status.as_deref().unwrap_or("completed") == "completed";
                         self.model_call(owner, call, runs, now);
                     }

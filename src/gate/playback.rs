@@ -72,7 +72,7 @@ impl Playback {
     /// What plays at `now`, if anything may be unplayed; nothing plays afterwards.
     pub(super) fn cut(&mut self, format: AudioFormat, now: Instant) -> Option<Cut> {
         let mut unplayed = std::mem::take(&mut self.segments);
-        unplayed.retain(|segment| segment.end(format) > now || !Rule::NoStaleAudio.is_on());
+        unplayed.retain(|segment| segment.end(format) > now || Rule::NoStaleAudio.is_off());
         let mut responses: Vec<u32> = unplayed.iter().map(|segment| segment.response).collect();
         responses.dedup();
         let playing = unplayed.pop_front()?;

@@ -69,11 +69,25 @@ impl Rule {
         true
     }
 
+    /// The same where the rule is what lets something happen.
+    #[cfg(not(test))]
+    pub(super) const fn is_off(self) -> bool {
+        let _ = self;
+        false
+    }
+
     /// The same; see [`Switch`].
     #[cfg(test)]
     #[track_caller]
     pub(super) fn is_on(self) -> bool {
-        !Switch::of_this_process().is_off(self, std::panic::Location::caller())
+        !Switch::of_this_process().takes_away(self, std::panic::Location::caller())
+    }
+
+    /// The same; see [`Switch`].
+    #[cfg(test)]
+    #[track_caller]
+    pub(super) fn is_off(self) -> bool {
+        Switch::of_this_process().takes_away(self, std::panic::Location::caller())
     }
 }
 
@@ -110,7 +124,7 @@ impl Switch {
         Rule::ALL.iter().find(|rule| rule.to_string() == off).map(|rule| Self::Rule(*rule))
     }
 
-    fn is_off(&self, rule: Rule, place: &std::panic::Location<'_>) -> bool {
+    fn takes_away(&self, rule: Rule, place: &std::panic::Location<'_>) -> bool {
         match self {
             Self::Nothing => false,
             Self::Rule(off) => rule == *off,
@@ -127,10 +141,10 @@ mod tests {
     fn a_rule_or_a_line_is_taken_away() {
         let here = std::panic::Location::caller();
         let line = Switch::parse(&format!("{}:{}", here.file(), here.line())).expect("a place");
-        assert!(line.is_off(Rule::TextOnce, here) && line.is_off(Rule::CloseOnce, here));
+        assert!(line.takes_away(Rule::TextOnce, here) && line.takes_away(Rule::CloseOnce, here));
         let rule = Switch::parse("R11").expect("a rule");
-        assert!(rule.is_off(Rule::TextOnce, here) && !rule.is_off(Rule::CloseOnce, here));
-        assert!(!Switch::Nothing.is_off(Rule::TextOnce, here));
+        assert!(rule.takes_away(Rule::TextOnce, here) && !rule.takes_away(Rule::CloseOnce, here));
+        assert!(!Switch::Nothing.takes_away(Rule::TextOnce, here));
         assert_eq!([Switch::parse("R17"), Switch::parse("src/gate/mod.rs:x")], [None, None]);
     }
 }

@@ -58,7 +58,7 @@ impl Speech {
 
     /// The transcript of an utterance so far. One that upstream never completes makes room at last.
     fn transcript_of(&mut self, item: &ItemId) -> &mut String {
-        let same = |known: &ItemId| known == item || !Rule::UserSpeech.is_on();
+        let same = |known: &ItemId| known == item || Rule::UserSpeech.is_off();
         let known = self.transcripts.iter().position(|(known, _)| same(known));
         let at = known.unwrap_or_else(|| {
             if self.transcripts.len() >= OPEN_TRANSCRIPTS {
@@ -71,7 +71,7 @@ impl Speech {
     }
 
     fn take_transcript(&mut self, item: &ItemId) -> Option<String> {
-        let same = |known: &ItemId| known == item || !Rule::UserSpeech.is_on();
+        let same = |known: &ItemId| known == item || Rule::UserSpeech.is_off();
         let at = self.transcripts.iter().position(|(known, _)| same(known))?;
         self.transcripts.remove(at).map(|(_, text)| text)
     }
@@ -82,7 +82,7 @@ impl Gate {
         self.speech.speaking = true;
         self.timers.set(Timer::SpeechEnd, now + LONGEST_SPEECH);
         self.timers.stop(Timer::SpeechAnswer);
-        if self.backend.barge_in || !Rule::NoStaleAudio.is_on() {
+        if self.backend.barge_in || Rule::NoStaleAudio.is_off() {
             let upstream_interrupts =
                 matches!(self.turns, TurnTaking::Detected { interrupt_response: true, .. });
             self.interrupt(upstream_interrupts, now);
@@ -99,9 +99,9 @@ impl Gate {
         self.speech.unheard = Some(now);
         self.timers.stop(Timer::SpeechEnd);
         let answers_itself = matches!(self.turns, TurnTaking::Detected { create_response: true, .. });
-        if self.component || !Rule::UserSpeech.is_on() {
+        if self.component || Rule::UserSpeech.is_off() {
             self.tell(to_client::utterance_end(event));
-            if answers_itself || !Rule::UserSpeech.is_on() {
+            if answers_itself || Rule::UserSpeech.is_off() {
                 self.tell(to_client::agent_thinking());
             }
         }
@@ -194,11 +194,11 @@ impl Gate {
         };
         let running = self.turn.running_serial();
         if let Some(owner) = running.and_then(|serial| self.turn.by_serial(serial)) {
-            let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
+            let open = self.opening.session_open() || Rule::InputWaitsForSession.is_off();
             // It was cancelled then, or upstream has done so.
             let over = self.turn.get_mut(owner).is_some_and(|response| response.interrupted);
             let open = open && !(over && Rule::NoStaleAudio.is_on());
-            if open && (!upstream_interrupts || !Rule::NoStaleAudio.is_on()) {
+            if open && (!upstream_interrupts || Rule::NoStaleAudio.is_off()) {
                 let event_id = Some(self.next_event_id());
                 let response_id = self.turn.get_mut(owner).and_then(|response| response.id.clone());
                 self.push_event(ClientEvent::CancelResponse(CancelResponse { event_id, response_id }));
@@ -208,7 +208,7 @@ impl Gate {
                 .turn
                 .get_mut(owner)
                 .is_some_and(|response| response.gave_output || response.moments.begun())
-                || !Rule::NoStaleAudio.is_on();
+                || Rule::NoStaleAudio.is_off();
             if begun || !upstream_interrupts || matches!(owner, Owner::Announced(_)) {
                 self.cut_off(owner, now);
             }
@@ -218,7 +218,7 @@ impl Gate {
                 self.cut_off(owner, now);
             }
         }
-        let open = self.opening.session_open() || !Rule::InputWaitsForSession.is_on();
+        let open = self.opening.session_open() || Rule::InputWaitsForSession.is_off();
         if let Some((item_id, heard)) = item.filter(|_| open) {
             let event_id = Some(self.next_event_id());
             self.push_event(ClientEvent::TruncateItem(TruncateItem {

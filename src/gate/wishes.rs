@@ -43,7 +43,7 @@ impl Gate {
     /// Upstream showed an item: ours of the user is confirmed by it, and so is the output of a call.
     pub(super) fn confirm_item(&mut self, item: &Item) {
         let is_user = item.kind.as_deref() == Some("message") && item.role.as_deref() == Some("user")
-            || !Rule::ItemBeforeResponse.is_on();
+            || Rule::ItemBeforeResponse.is_off();
         if is_user && self.items.confirm(item.id.as_ref(), to_client::user_text(item)) {
             self.wishes.push(Wish::plain());
         }
@@ -82,7 +82,7 @@ impl Gate {
         self.finish_loose(now);
         // A text to be spoken goes alone, when its turn has come; the others are one.
         let speaks = |wish: &Wish| wish.verbatim.is_some() && Rule::GreetingOnce.is_on();
-        let alone = |wish: &Wish| speaks(wish) || !Rule::OneActiveResponse.is_on();
+        let alone = |wish: &Wish| speaks(wish) || Rule::OneActiveResponse.is_off();
         let wishes: Vec<Wish> = match self.wishes.first().is_some_and(alone) {
             true => vec![self.wishes.remove(0)],
             false => self.wishes.extract_if(.., |wish| !speaks(wish)).collect(),

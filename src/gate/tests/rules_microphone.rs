@@ -32,6 +32,21 @@ fn r14_an_empty_frame_is_no_append() {
     check(manual(), [at(0, microphone(0), ["ignored R14"])]);
 }
 
+/// R14: samples that a frame begins and the next one ends are audio like any other: 1,000 ms are enough.
+#[test]
+fn r14_samples_that_are_cut_in_two_count() {
+    check(
+        manual(),
+        [
+            at(0, microphone(31_997), ["up append 31997"]),
+            at(10, microphone(1), ["up append 1"]),
+            at(20, microphone(1), ["up append 1"]),
+            at(30, microphone(1), ["up append 1"]),
+            due(430, ["up commit", "up response.create"]),
+        ],
+    );
+}
+
 /// R14: "Manual: commit and wish 400 ms after the last append … enough is 1,000 ms of audio for the first
 /// commit".
 #[test]
