@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::error::ConfigError;
+use super::language::primary_language;
 use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
@@ -289,9 +290,20 @@ fn turn_detection(
 fn transcription(raw: &RawTranscription, reader: &Reader<'_>) -> Result<Transcription, ConfigError> {
     Ok(Transcription {
         model: reader.text_or(&raw.model, "model", Transcription::default().model)?,
-        language: reader.text(&raw.language, "language")?,
+        language: language(raw, reader)?,
         prompt: reader.text(&raw.prompt, "prompt")?,
     })
+}
+
+fn language(raw: &RawTranscription, reader: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let language = reader.text(&raw.language, "language")?;
+    match language.as_deref().filter(|tag| primary_language(tag).is_none()) {
+        Some(tag) => {
+            let reason = format!("\"{tag}\" is no language tag, must be like \"de\", \"pt-BR\" or \"multi\"");
+            Err(reader.error("language", reason))
+        }
+        None => Ok(language),
+    }
 }
 
 fn tools(raw: &[RawTool], backend: &Reader<'_>) -> Result<Vec<Tool>, ConfigError> {

@@ -10,6 +10,7 @@ mod check;
 mod check_backend;
 mod env;
 mod error;
+pub(crate) mod language;
 mod raw;
 mod reader;
 mod show;

@@ -3,9 +3,15 @@
 
 use serde_json::Value;
 
-use super::settings::{SettingsError, invalid, text_member};
+use super::{
+    providers,
+    settings::{SettingsError, invalid, text_member},
+};
 use crate::{
-    config::Backend,
+    config::{
+        Backend,
+        language::{SEVERAL, primary_language},
+    },
     protocol::{agent::Provider, realtime},
 };
 
@@ -20,10 +26,12 @@ pub(super) struct Listening {
 
 /// Reads `listen.provider`. Models of other vendors are left out.
 pub(super) fn listening(provider: Option<&Provider>, path: &str) -> Result<Listening, SettingsError> {
-    let Some(Provider(provider)) = provider else { return Ok(Listening::default()) };
+    let Some(provider) = provider else { return Ok(Listening::default()) };
+    providers::check(provider, providers::LISTEN, path)?;
+    let Provider(provider) = provider;
     let vendor = text_member(provider, "type", path)?;
     let model = text_member(provider, "model", path)?.filter(|model| !model.trim().is_empty());
-    let language = text_member(provider, "language", path)?;
+    let language = text_member(provider, "language", path)?.filter(|tag| !tag.is_empty());
     if let Some(tag) = language {
         check_language(tag, &format!("{path}.language"))?;
     }
@@ -51,7 +59,9 @@ fn language_hints<'a>(hints: Option<&'a Value>, path: &str) -> Result<Vec<&'a st
         check_language(tag, &path)?;
         Ok(tag.as_str())
     });
-    each.collect()
+    let mut hints = each.collect::<Result<Vec<_>, _>>()?;
+    hints.retain(|tag| !tag.is_empty());
+    Ok(hints)
 }
 
 /// The transcription to be stated, whole: the client's language, else `language`, else the operator's.
@@ -61,30 +71,21 @@ pub(super) fn transcription(
     backend: &Backend,
 ) -> realtime::Transcription {
     let operator = &backend.transcription;
-    let tag = listening.language.as_deref().or(language).or(operator.language.as_deref()).unwrap_or("en");
+    let language = listening.language.as_deref().or(language.filter(|tag| !tag.is_empty()));
+    let tag = language.or(operator.language.as_deref()).unwrap_or("en");
     realtime::Transcription {
         model: Some(listening.model.as_ref().unwrap_or(&operator.model).clone()),
-        language: Some(first_part(tag)).filter(|language| !language.is_empty() && language != SEVERAL),
+        language: primary_language(tag).filter(|language| language != SEVERAL),
         prompt: operator.prompt.clone(),
         ..Default::default()
     }
 }
 
-/// Refuses what begins with no language's code: upstream would drop the whole update for it.
+/// Refuses what begins with no language's code: upstream would drop the whole update for it. An empty tag
+/// says nothing.
 pub(super) fn check_language(tag: &str, path: &str) -> Result<(), SettingsError> {
-    let language = first_part(tag);
-    let is_code =
-        (2..=3).contains(&language.len()) && language.chars().all(|letter| letter.is_ascii_lowercase());
-    if tag.is_empty() || is_code || language == SEVERAL {
+    if tag.is_empty() || primary_language(tag).is_some() {
         return Ok(());
     }
     Err(invalid(path, format!("{tag:?} is no language tag")))
 }
-
-/// Upstream wants ISO 639 where the client has BCP 47.
-fn first_part(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or(tag).to_ascii_lowercase()
-}
-
-/// The word for more than one language; upstream finds out if it is told none.
-const SEVERAL: &str = "multi";

@@ -6,6 +6,7 @@
 //! | `settings.rs` | `Settings` | the first `session.update`, and how audio is converted |
 //! | `updates.rs` | `UpdatePrompt` and the like | what changes in the session |
 //! | `think.rs`, `listen.rs`, `speak.rs`, `context.rs`, `formats.rs`, `turns.rs` | members of both | members of the session |
+//! | `providers.rs` | provider objects | nothing: it says which of their values are refused |
 //! | `to_upstream.rs` | the client's other messages | events |
 //! | `to_client.rs` | upstream's events | messages |
 //! | `beta.rs` | events of the present API | events of the beta, for upstreams that speak that |
@@ -17,6 +18,7 @@ mod context;
 mod formats;
 pub mod g711;
 mod listen;
+mod providers;
 pub mod resample;
 pub mod settings;
 mod speak;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     context::previous_conversation,
     formats::{audio_plan, realtime_format},
-    listen, speak,
+    listen, providers, speak,
     think::{self, Thinking},
     turns::{realtime_turn_detection, turn_taking},
 };
@@ -176,6 +176,9 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
             });
         }
     };
+    if let Some(live) = agent.think_live.as_ref().and_then(|live| live.provider.as_ref()) {
+        providers::check(live, providers::THINK_LIVE, "agent.think_live.provider")?;
+    }
     let thinking = match &agent.think {
         None => Thinking::default(),
         Some(think) => think::first_usable(think, "agent.think", backend)?,

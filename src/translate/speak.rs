@@ -4,6 +4,7 @@
 use serde_json::{Number, Value, json};
 
 use super::{
+    providers,
     settings::{SettingsError, entries, invalid, text_member, without_nulls},
     think::check_endpoint,
 };
@@ -23,15 +24,15 @@ pub(super) struct Speaking {
 }
 
 /// The first configuration that yields a voice; else the first whose values can be used, or the error of
-/// the first.
+/// the first; an empty array has none.
 pub(super) fn preferred(
     speak: &OneOrMany<Speak>,
     path: &str,
     backend: &Backend,
 ) -> Result<Speaking, SettingsError> {
     let (mut first_usable, mut first_error) = (None, None);
-    for (path, speak) in entries(speak, path) {
-        match speaking(speak, &path, backend) {
+    for (entry, speak) in entries(speak, path) {
+        match speaking(speak, &entry, backend) {
             Ok(speaking) if speaking.voice.is_some() => return Ok(speaking),
             Ok(speaking) => _ = first_usable.get_or_insert(speaking),
             Err(error) => _ = first_error.get_or_insert(error),
@@ -40,7 +41,7 @@ pub(super) fn preferred(
     match (first_usable, first_error) {
         (Some(speaking), _) => Ok(speaking),
         (None, Some(error)) => Err(error),
-        (None, None) => Ok(Speaking::default()),
+        (None, None) => Err(invalid(path, "is an empty array")),
     }
 }
 
@@ -51,8 +52,10 @@ pub(super) fn of_model(model: &str, backend: &Backend) -> Speaking {
 
 fn speaking(speak: &Speak, path: &str, backend: &Backend) -> Result<Speaking, SettingsError> {
     check_endpoint(speak.endpoint.as_ref(), &format!("{path}.endpoint"))?;
-    let Some(Provider(provider)) = &speak.provider else { return Ok(Speaking::default()) };
+    let Some(provider) = &speak.provider else { return Ok(Speaking::default()) };
     let path = format!("{path}.provider");
+    providers::check(provider, providers::SPEAK, &path)?;
+    let Provider(provider) = provider;
     let vendor = text_member(provider, "type", &path)?;
     let named = match vendor {
         Some("open_ai" | "aws_polly") => text_member(provider, "voice", &path)?,

@@ -4,7 +4,10 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::settings::{SettingsError, entries, invalid, text_member, without_nulls};
+use super::{
+    providers,
+    settings::{SettingsError, entries, invalid, text_member, without_nulls},
+};
 use crate::{
     config::Backend,
     protocol::{
@@ -28,20 +31,20 @@ pub(super) struct Thinking {
     pub(super) locked: Vec<String>,
 }
 
-/// The first configuration whose values can be used, or the error of the first.
+/// The first configuration whose values can be used, or the error of the first; an empty array has none.
 pub(super) fn first_usable(
     think: &OneOrMany<Think>,
     path: &str,
     backend: &Backend,
 ) -> Result<Thinking, SettingsError> {
     let mut first_error = None;
-    for (path, think) in entries(think, path) {
-        match thinking(think, &path, backend) {
+    for (entry, think) in entries(think, path) {
+        match thinking(think, &entry, backend) {
             Ok(thinking) => return Ok(thinking),
             Err(error) => _ = first_error.get_or_insert(error),
         }
     }
-    first_error.map_or_else(|| Ok(Thinking::default()), Err)
+    Err(first_error.unwrap_or_else(|| invalid(path, "is an empty array")))
 }
 
 fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, SettingsError> {
@@ -62,11 +65,12 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
         None => None,
         Some(provider) => {
             let path = format!("{path}.provider");
-            text_member(&provider.0, "type", &path)?;
+            providers::check_think(provider, &path)?;
             text_member(&provider.0, "model", &path)?.filter(|model| !model.trim().is_empty())
         }
     };
     check_endpoint(think.endpoint.as_ref(), &format!("{path}.endpoint"))?;
+    check_context_length(think.context_length.as_ref(), &format!("{path}.context_length"))?;
     Ok(Thinking {
         prompt: think.prompt.clone().filter(|_| prompt),
         tools: match think.functions.as_ref().filter(|_| functions) {
@@ -88,6 +92,15 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
             .map(|model| shorten(model.to_owned())),
         locked,
     })
+}
+
+/// Not used; a wrong one is told nevertheless, as by the vendor.
+fn check_context_length(length: Option<&Value>, path: &str) -> Result<(), SettingsError> {
+    let is_length = |length: &Value| length == "max" || length.as_u64().is_some_and(|length| length > 0);
+    if length.is_none_or(is_length) {
+        return Ok(());
+    }
+    Err(invalid(path, "is neither a positive integer nor max"))
 }
 
 /// The operator's tools as the session has them.

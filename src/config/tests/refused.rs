@@ -176,6 +176,14 @@ fn bad_keys_of_a_backend() {
         ("transcription = { model = \"\" }", "transcription.model: must not be empty"),
         ("transcription = { language = 1 }", "transcription.language: expected text, found an integer"),
         (
+            "transcription = { language = \"english\" }",
+            "transcription.language: \"english\" is no language tag, must be like \"de\", \"pt-BR\" or \"multi\"",
+        ),
+        (
+            "transcription = { language = \"x-y\" }",
+            "transcription.language: \"x-y\" is no language tag, must be like \"de\", \"pt-BR\" or \"multi\"",
+        ),
+        (
             "turn_detection = { type = \"x\" }",
             "turn_detection.type: \"x\" is not known, must be \"server_vad\", \"semantic_vad\" or \"manual\"",
         ),
