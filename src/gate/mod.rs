@@ -310,7 +310,8 @@ impl Gate {
 
     /// What follows from any input: wishes that may go now, queues that have room, legs to be paused.
     fn settle(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Closing | Phase::Closed) || Rule::CloseOnce.is_off() {
+        // Once the end is decided nothing of this could have an effect.
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
             self.settle_calls();
             self.next_update(now);
             self.respond(now);

@@ -540,3 +540,17 @@ fn r16_a_client_that_has_gone_is_sent_no_audio() {
         ],
     );
 }
+
+/// R16: once the end is decided nothing but the closing runs, though a wait of R8 would be over meanwhile.
+#[test]
+fn r16_no_wait_of_the_conversation_runs_out_in_the_closing() {
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_a"), ["client FunctionCallRequest"]),
+            at(1, answer("call_a", "1"), ["client AgentThinking", "up output call_a"]),
+            at(19_900, client_closes(1000), ["close upstream 1000"]),
+            due(21_900, ["hang up upstream", "finished"]),
+        ],
+    );
+}
