@@ -89,7 +89,9 @@ class Connection:
     def count_audio(self, event):
         """Counts the audio of an event that may be no good one: the mocks of the black-box tests leave much out."""
         text, bytes_per_ms = event.get("delta"), 48 if self.output_format == "audio/pcm" else 8
-        if event.get("type") == "response.output_audio.delta" and not audio_faults(text or "", "", None):
+        if event.get("type") != "response.output_audio.delta" or not isinstance(text, str):
+            return
+        if not audio_faults(text, "", None):
             self.audio_ms[event.get("item_id")] += len(base64.b64decode(text)) / bytes_per_ms
 
     def event_id_faults(self, event):

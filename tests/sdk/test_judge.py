@@ -249,6 +249,7 @@ DOWN_BAD = {
     "unknown field in an item": changed(DONE, "response.output.0.mood", "good"),
     "item of no known type": changed(DONE, "response.output.0.type", "speech"),
     "delta without item_id": changed(DELTA, "item_id", ABSENT),
+    "delta that is a number": changed(DELTA, "delta", 7),
     "odd delta": changed(DELTA, "delta", base64.b64encode(bytes(3)).decode()),
     "session with an unknown field": changed(CREATED, "session.voice", "marin"),
     "session with a text as expires_at": changed(CREATED, "session.expires_at", "soon"),
