@@ -360,6 +360,15 @@ fn r03_an_update_with_a_wrong_type_is_refused_with_its_path() {
         deepgram(),
         [at(0, client(r#"{"type":"UpdateThink"}"#), ["client Error(INVALID_SETTINGS) \"missing field"])],
     );
+    // What sets nothing is no settings.
+    check(
+        deepgram(),
+        [at(
+            0,
+            client(r#"{"type":"InjectUserMessage","content":7}"#),
+            ["client Error(UNPARSABLE_CLIENT_MESSAGE) \"InjectUserMessage: content: "],
+        )],
+    );
 }
 
 /// "`UpdatePrompt` (adds)": within bounds, since the prompt is kept and sent whole with each addition.
