@@ -41,6 +41,7 @@ mod output;
 mod playback;
 mod pressure;
 mod rule;
+mod sending;
 mod speech;
 mod timers;
 mod turn;
@@ -65,21 +66,17 @@ pub use rule::Rule;
 use crate::{
     config::{Backend, Dialect},
     protocol::{
-        agent::{ClientMessage, Empty, Notice, Role, ServerMessage},
-        ids::{CallId, EventId, ItemId},
-        realtime::ClientEvent,
+        agent::{ClientMessage, Empty, Notice, ServerMessage},
+        ids::{CallId, ItemId},
         shorten,
     },
     translate::{
-        beta,
         settings::{AudioPlan, TurnTaking},
-        to_client,
         updates::{update_listen, update_prompt, update_speak, update_think},
     },
 };
 use calls::FunctionCalls;
 use closing::Closing;
-use effect::fits_client;
 use items::{Items, RecentIds};
 use manual::ManualCommit;
 use opening::Opening;
@@ -399,91 +396,5 @@ impl Gate {
             ClientMessage::Unknown(unknown) => self.push_upstream(UpstreamFrame::Raw(unknown.json)),
             other => debug_assert!(false, "{} does not wait for the session", other.kind()),
         }
-    }
-
-    fn next_event_id(&mut self) -> EventId {
-        self.sent_events += 1;
-        EventId::from(format!("vb_{}", self.sent_events))
-    }
-
-    fn next_item_id(&self) -> ItemId {
-        ItemId::from(format!("vbi_{}", self.sent_events))
-    }
-
-    /// Queues a message for the client, or a Warning in its place if it is larger than clients take.
-    fn tell(&mut self, message: ServerMessage) {
-        if self.closing.client_gone() && Rule::CloseOnce.is_on() {
-            return;
-        }
-        let message = if fits_client(&message) || Rule::TextOnce.is_off() {
-            message
-        } else {
-            let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
-            ServerMessage::Warning(Notice { description, code: "MESSAGE_TOO_LARGE".to_owned() })
-        };
-        let frame = ClientFrame::Message(message);
-        let weight = frame.weight();
-        self.to_client.push(frame, weight, None);
-    }
-
-    /// A line of the conversation, and the same for the history where the client wants one.
-    fn tell_line(&mut self, role: Role, content: String) {
-        let entry = self.history.then(|| to_client::history_text(role, content.clone()));
-        let line = to_client::conversation_text(role, content);
-        let entry = entry.filter(|_| fits_client(&line));
-        self.tell(line);
-        if let Some(entry) = entry {
-            self.tell(entry);
-        }
-    }
-
-    fn tell_error(&mut self, code: &str, description: String) {
-        self.tell(ServerMessage::Error(Notice { description, code: code.to_owned() }));
-    }
-
-    fn tell_warning(&mut self, code: &str, description: String) {
-        self.tell(ServerMessage::Warning(Notice { description, code: code.to_owned() }));
-    }
-
-    fn tell_audio(&mut self, audio: bytes::Bytes, mark: AudioMark) {
-        if self.closing.client_gone() && Rule::CloseOnce.is_on() {
-            return;
-        }
-        let frame = ClientFrame::Audio(audio);
-        let weight = frame.weight();
-        self.to_client.push(frame, weight, Some(mark));
-    }
-
-    fn push_event(&mut self, event: ClientEvent) {
-        if self.backend.speaks_beta() {
-            self.warn_of_losses(&event);
-        }
-        self.push_upstream(UpstreamFrame::Event(Box::new(event)));
-    }
-
-    /// What upstream's beta has no place for is left out of what goes up; whoever asked for it is told.
-    fn warn_of_losses(&mut self, event: &ClientEvent) {
-        let left_out = beta::translate(event.clone()).left_out.join(", ");
-        if !left_out.is_empty() {
-            let description = format!("upstream speaks the beta api, which has no {left_out}");
-            self.tell_warning("NOT_IN_BETA_API", description);
-        }
-    }
-
-    fn push_upstream(&mut self, frame: UpstreamFrame) {
-        let weight = frame.weight();
-        self.to_upstream.push(frame, weight, None);
-    }
-
-    fn held(&mut self, rule: Rule) {
-        self.effects.push(Effect::Held(rule));
-    }
-
-    fn ignored(&mut self, rule: Rule) {
-        self.effects.push(Effect::Ignored(rule));
-    }
-
-    fn ran_out(&mut self, rule: Rule) {
-        self.effects.push(Effect::RanOut(rule));
     }
 }

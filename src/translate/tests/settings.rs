@@ -2,11 +2,10 @@
 //! optional TOML of the `backend`, and either the whole `session` or the `error`; it may also say
 //! `greeting`, `component`, `audio`, `turns`, `prompt`, `previous`, `history`, `think_model` and `warnings`.
 
-use std::{fs, path::Path};
-
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::each_case;
 use crate::{
     config::{Backend, Config, Eagerness, TurnDetection},
     protocol::{
@@ -81,19 +80,9 @@ fn outcome(settings: &Value, backend: &Backend) -> Result<Translated, Value> {
 
 #[test]
 fn each_settings_becomes_the_session_of_its_fixture() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/translate/fixtures/settings");
-    let mut checked = 0;
-    for file in fs::read_dir(&directory).expect("the fixtures are there") {
-        let path = file.expect("a directory entry").path();
-        let text = fs::read_to_string(&path).expect("a fixture is text");
-        let cases: Vec<Case> =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        for case in cases {
-            check(&case, &format!("{path:?}, {:?}: {}", case.name, case.settings));
-            checked += 1;
-        }
-    }
-    assert!(checked > 300, "{checked} cases in {directory:?}");
+    each_case("settings", 300, |case: &Case, path| {
+        check(case, &format!("{path:?}, {:?}: {}", case.name, case.settings));
+    });
 }
 
 #[track_caller]

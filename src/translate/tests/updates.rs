@@ -2,12 +2,13 @@
 //! optional TOML of the `backend`, and either the whole `session` (without its `type`) or the `error`; `prompt`
 //! (where the case does not say: kept), `think_model` and `warnings` are what else the change holds.
 
-use std::{fs, path::Path};
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::settings::{backend, lines, numbers, present};
+use super::{
+    each_case,
+    settings::{backend, lines, numbers, present},
+};
 use crate::{
     config::Backend,
     protocol::{DecodeError, agent::ClientMessage},
@@ -61,19 +62,9 @@ fn outcome(message: &Value, backend: &Backend) -> Result<Change, String> {
 
 #[test]
 fn each_update_changes_what_its_fixture_says() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/translate/fixtures/updates");
-    let mut checked = 0;
-    for file in fs::read_dir(&directory).expect("the fixtures are there") {
-        let path = file.expect("a directory entry").path();
-        let text = fs::read_to_string(&path).expect("a fixture is text");
-        let cases: Vec<Case> =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        for case in cases {
-            check(&case, &format!("{path:?}, {:?}: {}", case.name, case.message));
-            checked += 1;
-        }
-    }
-    assert!(checked > 60, "{checked} cases in {directory:?}");
+    each_case("updates", 60, |case: &Case, path| {
+        check(case, &format!("{path:?}, {:?}: {}", case.name, case.message));
+    });
 }
 
 #[track_caller]
