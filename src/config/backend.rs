@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use url::{Host, Url};
+
+use super::Functions;
 
 /// One upstream service and the paths under which clients reach it.
 ///
@@ -36,6 +39,8 @@ pub struct Backend {
     pub headers: BTreeMap<String, String>,
     /// Authorities that vouch for upstream, besides those that browsers trust.
     pub tls_ca: Option<TlsCa>,
+    /// Who runs the functions that the model calls.
+    pub function_calls: FunctionCalls,
     /// Which extra messages the client is sent.
     pub dialect: Dialect,
     /// The ordering rules' *T*: how long a response or a confirmation is waited for.
@@ -120,6 +125,15 @@ pub enum GreetingMode {
     Text,
     /// As text, and spoken by upstream word for word.
     Speak,
+}
+
+/// Who runs the functions that the model calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FunctionCalls {
+    /// The client, all of them.
+    Client,
+    /// The gateway, those that it has a route for; the client the others.
+    Server(Arc<Functions>),
 }
 
 /// What the operator alone sets: of these the client's `Settings` and updates are ignored, with a Warning.
@@ -248,6 +262,7 @@ impl Backend {
             api_shape: ApiShape::Auto,
             headers: BTreeMap::new(),
             tls_ca: None,
+            function_calls: FunctionCalls::Client,
             dialect: Dialect::Auto,
             deferred_response_timeout: Duration::from_secs(20),
             allow_client_json_passthrough: false,

@@ -98,7 +98,10 @@ fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError
 
 fn auth(raw: &RawAuth, reader: &Reader<'_>) -> Result<Auth, ConfigError> {
     reader.word(&raw.mode, "mode", &[("none", ())], ())?;
-    Ok(Auth { allow_anonymous: reader.flag(&raw.allow_anonymous, "allow_anonymous", false)? })
+    Ok(Auth {
+        allow_anonymous: reader.flag(&raw.allow_anonymous, "allow_anonymous", false)?,
+        allowed_origins: Vec::new(),
+    })
 }
 
 fn limits(raw: &RawLimits, reader: &Reader<'_>) -> Result<Limits, ConfigError> {
@@ -132,6 +135,7 @@ fn functions(raw: &RawFunctions, reader: &Reader<'_>) -> Result<Functions, Confi
     let default = Functions::default();
     Ok(Functions {
         client_timeout: reader.millis(&raw.client_timeout_ms, "client_timeout_ms", default.client_timeout)?,
+        ..default
     })
 }
 

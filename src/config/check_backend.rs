@@ -14,8 +14,8 @@ use super::language::primary_language;
 use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
-    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret,
-    TlsCa, Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
+    Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
 };
 
 /// Checks one backend. The environment is where `api_key_env` is looked up.
@@ -40,6 +40,7 @@ pub(super) fn backend(
         api_shape: reader.word(&raw.api_shape, "api_shape", &API_SHAPES, default.api_shape)?,
         headers: headers(&raw.headers, &reader.inside("headers"))?,
         tls_ca: tls_ca(raw, reader)?,
+        function_calls: FunctionCalls::Client,
         dialect: reader.word(&raw.dialect, "dialect", &DIALECTS, default.dialect)?,
         deferred_response_timeout: reader.millis(
             &raw.deferred_response_timeout_ms,

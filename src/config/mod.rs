@@ -10,6 +10,7 @@ mod check;
 mod check_backend;
 mod env;
 mod error;
+mod functions;
 pub(crate) mod language;
 mod raw;
 mod reader;
@@ -24,10 +25,11 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use self::backend::{
-    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, GreetingMode, Lock, Secret,
-    TlsCa, Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
+    Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
 };
 pub use self::error::ConfigError;
+pub use self::functions::{BuiltIn, EndpointHost, Functions, Route, Target};
 
 /// Everything that is configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +79,8 @@ pub struct Logging {
 pub struct Auth {
     /// Whether an address that others can reach may be listened on.
     pub allow_anonymous: bool,
+    /// Origins whose pages may connect and call functions, as browsers write them; any if there are none.
+    pub allowed_origins: Vec<String>,
 }
 
 /// Bounds of one connection. Sizes are in bytes.
@@ -98,13 +102,6 @@ pub struct Limits {
     pub max_session: Option<Duration>,
     /// How long a leg may stay over `leg_bytes`.
     pub slow_client_timeout: Duration,
-}
-
-/// Function calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Functions {
-    /// How long a client may take to answer a call.
-    pub client_timeout: Duration,
 }
 
 /// The simulators that the server itself can mount under `/sim/`.
@@ -185,12 +182,6 @@ impl Default for Limits {
             max_session: None,
             slow_client_timeout: Duration::from_secs(10),
         }
-    }
-}
-
-impl Default for Functions {
-    fn default() -> Self {
-        Self { client_timeout: Duration::from_secs(60) }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod audio;
 pub mod beta;
 mod context;
 mod formats;
+pub mod functions;
 pub mod g711;
 mod listen;
 mod providers;

@@ -1,13 +1,14 @@
 //! `Settings` into the one `session.update` that it becomes (rules R1 and R4): validates what the client
 //! says, settles what the Realtime API would refuse, and fills in the operator's defaults.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Map, Value};
 
 use super::{
     context::previous_conversation,
     formats::{audio_plan, realtime_format},
+    functions::Endpoint,
     listen, providers, speak,
     think::{self, Thinking},
     turns::{realtime_turn_detection, turn_taking},
@@ -42,6 +43,8 @@ pub struct Translated {
     pub history: Option<bool>,
     /// The model that `think.provider` names, if the backend has another: the realtime model does not follow.
     pub think_model: Option<String>,
+    /// Where functions of the client's run that the gateway is to call, by the function's name.
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// What of the message is not done, and why.
     pub warnings: Vec<Notice>,
 }
@@ -228,6 +231,7 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
         previous,
         history: settings.flags.as_ref().and_then(|flags| flags.history),
         think_model: thinking.model,
+        endpoints: BTreeMap::new(),
         warnings: locked_notice(&locked).into_iter().collect(),
     })
 }

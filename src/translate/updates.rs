@@ -2,9 +2,12 @@
 //! Knows nothing of the session as it is: when a change may go up, and what a prompt is added to, is the
 //! gate's business.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{
+    functions::Endpoint,
     listen,
     settings::{SettingsError, locked_notice, warning},
     speak::{self, Speaking},
@@ -27,6 +30,8 @@ pub struct Change {
     pub prompt: PromptChange,
     /// The model that `think.provider` names, if the backend has another: the realtime model does not follow.
     pub think_model: Option<String>,
+    /// Where functions of the client's run that the gateway is to call, by name, if the message states them anew.
+    pub endpoints: Option<BTreeMap<String, Endpoint>>,
     /// What of the message is not done, and why.
     pub warnings: Vec<Notice>,
 }
@@ -48,6 +53,7 @@ impl Change {
             session: realtime::Session { kind: Some("realtime".to_owned()), ..Default::default() },
             prompt: PromptChange::Keep,
             think_model: None,
+            endpoints: None,
             warnings: Vec::new(),
         }
     }

@@ -18,7 +18,7 @@ fn the_embedded_default_has_every_default_and_the_simulator() {
     let expected = Config {
         server: Server::default(),
         logging: Logging::default(),
-        auth: Auth { allow_anonymous: false },
+        auth: Auth::default(),
         limits: Limits::default(),
         functions: Functions::default(),
         simulator: Simulator { enabled: true, options: BTreeMap::new() },

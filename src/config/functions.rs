@@ -1,0 +1,135 @@
+//! Function calls that the gateway runs itself: which, where, and within which bounds.
+//! Knows the words of the configuration, but not how they are read, printed or carried out.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use url::{Host, Url};
+
+use super::{TlsCa, Tool};
+
+/// Function calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Functions {
+    /// How long a client may take to answer a call that it was handed.
+    pub client_timeout: Duration,
+    /// Calls that run at the same time, over all sessions; at least 1.
+    pub max_concurrent: usize,
+    /// Calls that wait for one of those places; over it a call is refused at once.
+    pub max_queued: usize,
+    /// Hosts that an endpoint in a client's Settings may name. A private, loopback or link-local address is
+    /// called only if it stands here literally.
+    pub allowed_endpoint_hosts: Vec<EndpointHost>,
+    /// What is run, and where. No name stands twice; a built-in function that the file does not name has a
+    /// route here nevertheless.
+    pub routes: Vec<Route>,
+}
+
+/// A host, and its port if only that one is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointHost {
+    /// Name or address.
+    pub host: Host,
+    /// The one port that is allowed; any where there is none.
+    pub port: Option<u16>,
+}
+
+/// Where the functions of some names are run.
+#[derive(Clone, PartialEq)]
+pub struct Route {
+    /// The functions' names; `*` alone stands for every name that no other route has.
+    pub names: Vec<String>,
+    /// What runs them.
+    pub target: Target,
+    /// For all attempts together, waiting for a place included.
+    pub timeout: Duration,
+    /// Further headers of the request. Values may be secrets: they are never printed.
+    pub headers: BTreeMap<String, String>,
+    /// Whether running a call twice does what running it once does.
+    pub idempotent: bool,
+    /// Further attempts; 0 unless `idempotent`.
+    pub retries: u32,
+    /// The longest answer that is taken, bytes.
+    pub max_response_bytes: usize,
+    /// Authorities that vouch for the application, besides those that browsers trust.
+    pub tls_ca: Option<TlsCa>,
+    /// How the function is offered to the model without the client's doing, if it is; then `names` is its name.
+    pub offer: Option<Tool>,
+}
+
+/// What runs a function.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An application: `POST {id, name, arguments}` to this http or https URL.
+    Url(Url),
+    /// The gateway itself.
+    BuiltIn(BuiltIn),
+}
+
+/// A function that the gateway brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// `get_current_time {timezone?}`.
+    GetCurrentTime,
+}
+
+impl Functions {
+    /// The route that runs the function of this name: its own, else that of `*`.
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        let of = |wanted: &str| self.routes.iter().find(|route| route.names.iter().any(|own| own == wanted));
+        of(name).or_else(|| of("*"))
+    }
+
+    /// What is offered to the model without the client's doing.
+    pub fn offered(&self) -> impl Iterator<Item = &Tool> {
+        self.routes.iter().filter_map(|route| route.offer.as_ref())
+    }
+}
+
+impl Route {
+    /// A route with every other value at its default.
+    pub fn new(names: Vec<String>, target: Target) -> Self {
+        Self {
+            names,
+            target,
+            timeout: Duration::from_secs(10),
+            headers: BTreeMap::new(),
+            idempotent: false,
+            retries: 0,
+            max_response_bytes: 256 * 1024,
+            tls_ca: None,
+            offer: None,
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Route({})", self.names.join(", "))
+    }
+}
+
+impl BuiltIn {
+    /// Every one.
+    pub const ALL: [Self; 1] = [Self::GetCurrentTime];
+
+    /// The function's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GetCurrentTime => "get_current_time",
+        }
+    }
+}
+
+impl Default for Functions {
+    fn default() -> Self {
+        let built_in =
+            |&built_in: &BuiltIn| Route::new(vec![built_in.name().to_owned()], Target::BuiltIn(built_in));
+        Self {
+            client_timeout: Duration::from_secs(60),
+            max_concurrent: 64,
+            max_queued: 256,
+            allowed_endpoint_hosts: Vec::new(),
+            routes: BuiltIn::ALL.iter().map(built_in).collect(),
+        }
+    }
+}
