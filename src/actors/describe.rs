@@ -50,6 +50,15 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Upstream(event) => format!("dir=upstream type={}", event.kind()),
         Input::UpstreamMalformed(_) => "dir=upstream type=(malformed)".to_owned(),
         Input::UpstreamClosed { end, .. } => format!("dir=upstream type=(closed) {end:?}"),
+        Input::FunctionFinished { call_id, outcome } => {
+            let (what, text) = match outcome {
+                Ok(text) => ("content", text),
+                Err(text) => ("error", text),
+            };
+            let text = if content { one_line(text.clone()) } else { format!("{} bytes", text.len()) };
+            let call = shorten(call_id.to_string());
+            format!("dir=function type=(finished) call={call} {what}={text}")
+        }
         Input::Delivered { leg, bytes } => format!("dir={} type=(delivered) bytes={bytes}", leg_name(*leg)),
         Input::Timeout => "type=(timeout)".to_owned(),
         Input::Shutdown => "type=(shutdown)".to_owned(),
@@ -87,6 +96,10 @@ pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String)
             write!(line, " >upstream=(silence {} ms)", length.as_millis())
         }
         Effect::ToUpstream(UpstreamFrame::Raw(json)) => write!(line, " >upstream=(raw {})", json.len()),
+        Effect::Execute(run) => {
+            write!(line, " run={}:{}", shorten(run.id.to_string()), shorten(run.name.clone()))
+        }
+        Effect::CancelFunction(id) => write!(line, " cancel={}", shorten(id.to_string())),
         Effect::Pause(leg) => write!(line, " pause={}", leg_name(*leg)),
         Effect::Resume(leg) => write!(line, " resume={}", leg_name(*leg)),
         Effect::Held(rule) => write!(line, " held={rule}"),

@@ -91,6 +91,7 @@ impl OrderingGate {
                     Leg::Upstream => self.to_upstream(ToUpstream::Resume, context),
                 }
             }
+            Effect::Execute(_) | Effect::CancelFunction(_) => (),
             Effect::Held(_) | Effect::Ignored(_) => (),
             Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
             Effect::Close { leg: Leg::Client, code, reason } => {

@@ -72,6 +72,9 @@ pub enum BuiltIn {
     GetCurrentTime,
 }
 
+/// What a function may take where nothing else is said, and always at a client's endpoint.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Functions {
     /// The route that runs the function of this name: its own, else that of `*`.
     pub fn route(&self, name: &str) -> Option<&Route> {
@@ -91,7 +94,7 @@ impl Route {
         Self {
             names,
             target,
-            timeout: Duration::from_secs(10),
+            timeout: DEFAULT_TIMEOUT,
             headers: BTreeMap::new(),
             idempotent: false,
             retries: 0,

@@ -29,7 +29,7 @@ pub use self::backend::{
     Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
 };
 pub use self::error::ConfigError;
-pub use self::functions::{BuiltIn, EndpointHost, Functions, Route, Target};
+pub use self::functions::{BuiltIn, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target};
 
 /// Everything that is configured.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,10 @@
-//! R8 and R9: calls go to the client, answers go upstream, and all answers of a response make one wish.
+//! R8 and R9: calls go to the client or the pool, answers go upstream, and all answers of a response make one wish.
 
 use std::time::Instant;
 
 use super::{
-    Gate, Rule, Wish,
-    calls::{ModelCall, OpenCall, Refusal, note_call},
+    Effect, Gate, Rule, Wish,
+    calls::{ModelCall, OpenCall, Refusal, Runner, note_call},
     effect::fits_client,
     turn::Owner,
 };
@@ -18,6 +18,9 @@ use crate::{
     },
     translate::{to_client, to_upstream},
 };
+
+/// What the model is told of a call that nobody answered.
+const NO_ANSWER: &str = "no answer in time";
 
 impl Gate {
     /// An event showed a call, or a part of one. An unannounced response hands it out at once; an
@@ -69,9 +72,12 @@ impl Gate {
         let open = functions.iter().map(|call| OpenCall {
             id: call.id.clone(),
             name: call.name.clone(),
-            arguments: if self.history { call.arguments.clone() } else { String::new() },
+            arguments: match call.client_side && !self.history {
+                true => String::new(),
+                false => call.arguments.clone(),
+            },
             deadline,
-            refusal: None,
+            runner: self.runner(&call.name),
         });
         let open: Vec<OpenCall> = open.collect();
         let request = ServerMessage::FunctionCallRequest(FunctionCallRequest { functions });
@@ -98,6 +104,7 @@ impl Gate {
             response.handed_out = true;
         }
         self.tell(request);
+        self.tell_of_running_functions();
     }
 
     /// The calls that are complete and were never shown before.
@@ -113,7 +120,8 @@ impl Gate {
                 continue;
             }
             let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
-            functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
+            let client_side = matches!(self.runner(&name), Runner::Client);
+            functions.push(FunctionCall { id, name, arguments, client_side, thought_signature: None });
         }
         functions
     }
@@ -129,7 +137,7 @@ impl Gate {
 
     /// The client answered a call.
     pub(super) fn client_answer(&mut self, answer: &FunctionCallAnswer, now: Instant) {
-        let call = self.calls.answer(&answer.id, now, self.patience());
+        let call = self.calls.answer_of_client(&answer.id, now, self.patience());
         if call.is_none() && Rule::OneAnswerPerCall.is_on() {
             self.ignored(Rule::OneAnswerPerCall);
             let description = format!("no open function call has the id {}", answer.id);
@@ -144,14 +152,16 @@ impl Gate {
     }
 
     /// The call with its answer enters the conversation.
-    fn tell_call_history(&mut self, call: OpenCall, response: String) {
+    pub(super) fn tell_call_history(&mut self, call: OpenCall, response: String) {
         if self.history {
-            let OpenCall { id, name, arguments, .. } = call;
-            self.tell(to_client::history_call(id, name, arguments, response));
+            let OpenCall { id, name, arguments, runner, .. } = call;
+            let client_side = matches!(runner, Runner::Client);
+            let call = FunctionCall { id, name, arguments, client_side, thought_signature: None };
+            self.tell(to_client::history_call(call, response));
         }
     }
 
-    fn send_output(&mut self, call_id: CallId, output: String, now: Instant) {
+    pub(super) fn send_output(&mut self, call_id: CallId, output: String, now: Instant) {
         let event_id = self.next_event_id();
         let item_id = self.next_item_id();
         self.push_event(to_upstream::function_call_output(event_id, item_id, call_id, output));
@@ -165,19 +175,28 @@ impl Gate {
             return;
         }
         let overdue = self.calls.overdue(!self.paused_client, now);
-        let handed = overdue.iter().filter(|call| call.refusal.is_none());
+        let clients = overdue.iter().filter(|call| matches!(call.runner, Runner::Client));
         let functions: Vec<CancelledCall> =
-            handed.map(|call| CancelledCall { id: call.id.clone(), name: call.name.clone() }).collect();
+            clients.map(|call| CancelledCall { id: call.id.clone(), name: call.name.clone() }).collect();
         if !functions.is_empty() {
             self.ran_out(Rule::AnswersBeforeResponse);
             self.tell(ServerMessage::FunctionCallCancelled(FunctionCallCancelled { functions }));
         }
         for call in overdue {
-            let error = call.refusal.map_or("no answer in time", Refusal::reason);
+            let error = match call.runner {
+                Runner::Pool { .. } => {
+                    self.ran_out(Rule::AnswersBeforeResponse);
+                    self.effects.push(Effect::CancelFunction(call.id.clone()));
+                    self.function_finished(&call.id, Err(NO_ANSWER.to_owned()), now);
+                    continue;
+                }
+                Runner::Nobody(why) => why.reason(),
+                Runner::Client | Runner::Stopped => NO_ANSWER,
+            };
             let output = to_upstream::error_output(error);
             self.send_output(call.id.clone(), output.clone(), now);
-            if let Some(call) = self.calls.answer(&call.id, now, self.patience())
-                && call.refusal.is_none()
+            if let Some(call) = self.calls.answer_overdue(&call.id, now, self.patience())
+                && matches!(call.runner, Runner::Client)
             {
                 self.tell_call_history(call, output);
             }

@@ -1,10 +1,13 @@
-//! Function calls between the model that makes them and the client that answers (rules R8, R9): who has
+//! Function calls between the model that makes them and whoever answers (rules R8, R9): who has
 //! been handed what, which answers are missing, and when all of a response's are in.
 
 use std::time::{Duration, Instant};
 
-use super::{CLIENT_MESSAGE_LIMIT, Rule, items::RecentIds};
-use crate::protocol::{ids::CallId, ids::ItemId, realtime::Item};
+use super::{CLIENT_MESSAGE_LIMIT, FunctionRun, Rule, items::RecentIds};
+use crate::{
+    protocol::{ids::CallId, ids::ItemId, realtime::Item},
+    translate::functions::Endpoint,
+};
 
 /// A call as the model makes it, put together from the events that show it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -85,14 +88,34 @@ pub(super) struct OpenCall {
     pub(super) arguments: String,
     /// When it is answered for want of another answer.
     pub(super) deadline: Instant,
-    /// Why the client was not handed it, where it was not.
-    pub(super) refusal: Option<Refusal>,
+    /// Who is to answer it.
+    pub(super) runner: Runner,
+}
+
+/// Who answers a call.
+#[derive(Debug, Clone)]
+pub(super) enum Runner {
+    /// The client, which was handed it.
+    Client,
+    /// The pool.
+    Pool {
+        /// Where the client has it run; else its route says where.
+        endpoint: Option<Endpoint>,
+        /// How long it is waited for.
+        patience: Duration,
+        /// Whether it has been asked for.
+        started: bool,
+    },
+    /// Nobody was handed it.
+    Nobody(Refusal),
+    /// Nobody: it was stopped, with nobody there to be told.
+    Stopped,
 }
 
 impl OpenCall {
     /// Nobody is handed it, so that nobody's answer is waited for.
     pub(super) fn refused(self, why: Refusal, now: Instant) -> Self {
-        Self { arguments: String::new(), deadline: now, refusal: Some(why), ..self }
+        Self { arguments: String::new(), deadline: now, runner: Runner::Nobody(why), ..self }
     }
 
     /// What it takes, bytes.
@@ -160,11 +183,47 @@ impl FunctionCalls {
         }
     }
 
-    /// An answer came: the call, or none if nobody waits for it. With no end of the response in sight the
-    /// answers are enough after `patience`.
-    pub(super) fn answer(&mut self, id: &CallId, now: Instant, patience: Duration) -> Option<OpenCall> {
+    /// The client answers: the call, or none if nobody waits for that. With no end of the response in sight
+    /// the answers are enough after `patience`.
+    pub(super) fn answer_of_client(
+        &mut self,
+        id: &CallId,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<OpenCall> {
+        let clients = |call: &OpenCall| matches!(call.runner, Runner::Client);
+        self.answer(id, |call| clients(call) || Rule::OneAnswerPerCall.is_off(), now, patience)
+    }
+
+    /// The pool answers, as [`Self::answer_of_client`].
+    pub(super) fn answer_of_pool(
+        &mut self,
+        id: &CallId,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<OpenCall> {
+        self.answer(id, |call| matches!(call.runner, Runner::Pool { started: true, .. }), now, patience)
+    }
+
+    /// The call is answered for whoever did not, as [`Self::answer_of_client`].
+    pub(super) fn answer_overdue(
+        &mut self,
+        id: &CallId,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<OpenCall> {
+        self.answer(id, |_| true, now, patience)
+    }
+
+    fn answer(
+        &mut self,
+        id: &CallId,
+        may_answer: impl Fn(&OpenCall) -> bool,
+        now: Instant,
+        patience: Duration,
+    ) -> Option<OpenCall> {
         for group in &mut self.groups {
-            if let Some(at) = group.open.iter().position(|call| call.id == *id) {
+            if let Some(at) = group.open.iter().position(|call| call.id == *id && may_answer(call)) {
                 let call = group.open.remove(at);
                 group.answered.push(call.id.clone());
                 if group.open.is_empty() && !group.ended {
@@ -179,6 +238,46 @@ impl FunctionCalls {
     /// Whether a call waits for its answer.
     pub(super) fn open(&self) -> bool {
         self.groups.iter().any(|group| !group.open.is_empty())
+    }
+
+    /// Whether the pool has a call that waits for its answer.
+    pub(super) fn open_in_pool(&self) -> bool {
+        self.open_calls().any(|call| matches!(call.runner, Runner::Pool { .. }))
+    }
+
+    /// Those that the pool has not been asked for yet, each once. A call's arguments are kept if they are
+    /// still needed afterwards.
+    pub(super) fn start(&mut self, keep_arguments: bool, now: Instant) -> Vec<FunctionRun> {
+        let mut runs = Vec::new();
+        for call in self.groups.iter_mut().flat_map(|group| &mut group.open) {
+            let Runner::Pool { endpoint, patience, started } = &mut call.runner else { continue };
+            if *started {
+                continue;
+            }
+            *started = true;
+            call.deadline = now + *patience;
+            let arguments = match keep_arguments {
+                true => call.arguments.clone(),
+                false => std::mem::take(&mut call.arguments),
+            };
+            let (id, name) = (call.id.clone(), call.name.clone());
+            runs.push(FunctionRun { id, name, arguments, endpoint: endpoint.take() });
+        }
+        runs
+    }
+
+    /// No call of the pool's is waited for any more: those that it has begun.
+    pub(super) fn stop(&mut self) -> Vec<CallId> {
+        let mut begun = Vec::new();
+        for call in self.groups.iter_mut().flat_map(|group| &mut group.open) {
+            if let Runner::Pool { started, .. } = call.runner {
+                call.runner = Runner::Stopped;
+                if started {
+                    begun.push(call.id.clone());
+                }
+            }
+        }
+        begun
     }
 
     /// The unannounced response that made calls is over.
@@ -237,7 +336,7 @@ impl FunctionCalls {
     /// The client is read again: every answer has until `deadline`.
     pub(super) fn wait_anew_for_answers(&mut self, deadline: Instant) {
         for call in self.groups.iter_mut().flat_map(|group| &mut group.open) {
-            if call.refusal.is_none() {
+            if matches!(call.runner, Runner::Client) {
                 call.deadline = deadline;
             }
         }
@@ -249,7 +348,12 @@ impl FunctionCalls {
     }
 
     fn waiting(&self, client_is_read: bool) -> impl Iterator<Item = &OpenCall> {
-        self.open_calls().filter(move |call| client_is_read || call.refusal.is_some())
+        self.open_calls().filter(move |call| match call.runner {
+            Runner::Client => client_is_read,
+            Runner::Pool { started, .. } => started,
+            Runner::Nobody(_) => true,
+            Runner::Stopped => false,
+        })
     }
 
     fn open_calls(&self) -> impl Iterator<Item = &OpenCall> {

@@ -54,6 +54,7 @@ impl Gate {
         if gone {
             self.closing.client = LegState::Gone;
             self.to_client.clear();
+            self.cancel_functions();
         }
         if self.phase != Phase::Closing || Rule::CloseOnce.is_off() {
             if gone && self.opening.holds_input() && Rule::InputWaitsForSession.is_on() {
@@ -96,6 +97,7 @@ impl Gate {
             return self.ignored(Rule::CloseOnce);
         }
         self.phase = Phase::Closing;
+        self.cancel_functions();
         self.timers.stop_all();
         self.timers.set(Timer::CloseGrace, now + GRACE);
         let ending = reason.ending();

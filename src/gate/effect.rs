@@ -6,8 +6,12 @@ use bytes::Bytes;
 
 use super::{CLIENT_MESSAGE_LIMIT, Leg, Rule};
 use crate::{
-    protocol::{agent::ServerMessage, ids::EventId, realtime::ClientEvent},
-    translate::settings::AudioPlan,
+    protocol::{
+        agent::ServerMessage,
+        ids::{CallId, EventId},
+        realtime::ClientEvent,
+    },
+    translate::{functions::Endpoint, settings::AudioPlan},
 };
 
 /// One thing to be done, in the order of the list that it stands in.
@@ -21,6 +25,10 @@ pub enum Effect {
     ToClient(ClientFrame),
     /// Send upstream.
     ToUpstream(UpstreamFrame),
+    /// Run a function and report `Input::FunctionFinished`.
+    Execute(FunctionRun),
+    /// Stop this function; nobody waits for it any more.
+    CancelFunction(CallId),
     /// Read nothing from this leg until `Resume`: what it sends cannot be passed on fast enough.
     Pause(Leg),
     /// Read from this leg again.
@@ -44,6 +52,19 @@ pub enum Effect {
     HangUp(Leg),
     /// Both legs are gone, nothing follows.
     Finished,
+}
+
+/// A function that the pool is to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionRun {
+    /// The call, unique in its connection.
+    pub id: CallId,
+    /// Which function.
+    pub name: String,
+    /// JSON text.
+    pub arguments: String,
+    /// Where it runs if the client says so; else where its route says.
+    pub endpoint: Option<Endpoint>,
 }
 
 /// A frame for the client.
@@ -105,6 +126,7 @@ fn message_weight(message: &ServerMessage) -> usize {
             let texts = request.functions.iter().map(|call| call.name.len() + call.arguments.len());
             texts.map(|text| text + BASE_WEIGHT).sum()
         }
+        ServerMessage::FunctionCallResponse(response) => response.name.len() + response.content.len(),
         ServerMessage::History(entry) => {
             let calls = entry.function_calls.iter().flatten();
             let texts = calls.flat_map(|call| [&call.arguments, &call.response]).flatten();
@@ -149,7 +171,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::{
-            agent::{FunctionCall, FunctionCallRequest, Notice, Role},
+            agent::{FunctionCall, FunctionCallRequest, FunctionCallResponse, Notice, Role},
             realtime::{Session, SessionUpdate, Tool, TranscriptionEvent},
         },
         translate::{to_client, to_upstream},
@@ -170,7 +192,13 @@ mod tests {
         let functions =
             vec![call(short(), text.clone()), call(text.clone(), short()), call(short(), short())];
         for message in [
-            to_client::history_call("call_1".into(), short(), text.clone(), text.clone()),
+            to_client::history_call(call(short(), text.clone()), text.clone()),
+            ServerMessage::FunctionCallResponse(FunctionCallResponse {
+                id: Some("call_1".into()),
+                name: short(),
+                content: text.clone(),
+                thought_signature: None,
+            }),
             to_client::history_text(Role::User, text.clone()),
             ServerMessage::FunctionCallRequest(FunctionCallRequest { functions }),
             ServerMessage::Warning(Notice { description: text.clone(), code: text.clone() }),

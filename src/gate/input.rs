@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::protocol::{DecodeError, agent::ClientMessage, realtime::ServerEvent};
+use crate::protocol::{DecodeError, agent::ClientMessage, ids::CallId, realtime::ServerEvent};
 
 /// One thing that happened. Garbage from a peer is an input too: what to do about it is a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,13 @@ pub enum Input {
         end: LegEnd,
         /// When, to be compared with `session.expires_at`.
         unix_s: u64,
+    },
+    /// A function that `Effect::Execute` asked for is over.
+    FunctionFinished {
+        /// The call.
+        call_id: CallId,
+        /// What it returned, or why it returned nothing, for the model.
+        outcome: Result<String, String>,
     },
     /// A leg has handed frames of this total weight to its socket.
     Delivered {

@@ -9,7 +9,7 @@
 //! | `opening.rs` | R1 to R4: upstream's session from the dial to the greeting |
 //! | `updates.rs` | R3: what the client changes in the session |
 //! | `items.rs`, `wishes.rs` | R5 to R7: typed turns, and when a response is asked for |
-//! | `calls.rs`, `answers.rs` | R8, R9: function calls |
+//! | `calls.rs`, `answers.rs`, `functions.rs` | R8, R9: function calls, and those that run here |
 //! | `turn.rs`, `output.rs`, `latency.rs` | R10, R11: what a response gives the client |
 //! | `agent_message.rs` | what the client has the agent say |
 //! | `speech.rs`, `playback.rs` | R12, R13: the user's speech, and barge-in |
@@ -31,6 +31,7 @@ mod effect;
 mod ending;
 mod errors;
 mod events;
+mod functions;
 mod input;
 mod items;
 mod latency;
@@ -57,7 +58,7 @@ use std::{
 };
 
 pub use counts::Counts;
-pub use effect::{BASE_WEIGHT, ClientFrame, Effect, UpstreamFrame};
+pub use effect::{BASE_WEIGHT, ClientFrame, Effect, FunctionRun, UpstreamFrame};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
 pub use outbox::WINDOW;
@@ -239,6 +240,7 @@ impl Gate {
             Input::UpstreamOpened => self.upstream_opened(now),
             Input::Upstream(event) => self.upstream_event(event, now),
             Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
+            Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome, now),
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
         }
         self.settle(now);
@@ -322,6 +324,7 @@ impl Gate {
                 self.effects.push(Effect::ToUpstream(frame));
             }
         }
+        self.start_functions(now);
         self.balance(now);
         self.close_what_is_empty();
     }

@@ -205,6 +205,7 @@ impl Gate {
             self.tell(ServerMessage::AgentDone(Empty {}));
         }
         self.tell(ServerMessage::AgentAudioDone(Empty {}));
+        self.tell_of_running_functions();
         self.end_signals_owed = false;
     }
 

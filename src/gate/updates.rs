@@ -1,7 +1,10 @@
 //! What the client changes in the middle of a session (R3): one `session.update` at a time, acknowledged when
 //! upstream has acknowledged it. Knows nothing of the first Settings beyond what it put in force.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
 use serde_json::Value;
 
@@ -13,6 +16,7 @@ use crate::{
         realtime::{ClientEvent, ErrorBody, Session, SessionUpdate, Transcription},
     },
     translate::{
+        functions::Endpoint,
         settings::{SettingsError, Translated, instructions},
         to_client,
         updates::{Change, PromptChange},
@@ -31,6 +35,8 @@ struct InForce {
     think_model: Option<String>,
     voice: Option<Value>,
     transcription: Option<Transcription>,
+    /// Where functions of the client's run, by name.
+    endpoints: BTreeMap<String, Endpoint>,
     /// The session has given audio: its voice stays what it is.
     voice_fixed: bool,
 }
@@ -101,6 +107,11 @@ impl Updates {
         found.or(self.in_force.transcription.as_ref())
     }
 
+    /// Where the client has the function of this name run, if that is allowed.
+    pub(super) fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.in_force.endpoints.get(name)
+    }
+
     /// What waits takes about so many bytes.
     pub(super) fn bytes(&self) -> usize {
         self.waiting.iter().map(|update| update.weight).sum()
@@ -111,6 +122,7 @@ impl Updates {
         self.in_force.prompt.clone_from(&applied.prompt);
         self.in_force.previous.clone_from(&applied.previous);
         self.in_force.think_model.clone_from(&applied.think_model);
+        self.in_force.endpoints.clone_from(&applied.endpoints);
         self.note(&applied.session);
     }
 
@@ -248,9 +260,12 @@ impl Gate {
         *given_up = 0;
         let Some(InFlight { update, prompt, .. }) = self.updates.in_flight.take() else { return false };
         self.updates.in_force.prompt = prompt;
-        let Change { session, think_model, .. } = update.change;
+        let Change { session, think_model, endpoints, .. } = update.change;
         if think_model.is_some() {
             self.updates.in_force.think_model = think_model;
+        }
+        if let Some(endpoints) = endpoints {
+            self.updates.in_force.endpoints = endpoints;
         }
         self.updates.note(&session);
         self.tell(update.ack);

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use crate::protocol::{
     agent::{
-        Alternative, Content, ConversationText, HistoryCall, HistoryMessage, Notice, Role, ServerMessage,
-        Transcript, UtteranceEnd,
+        Alternative, Content, ConversationText, FunctionCall, HistoryCall, HistoryMessage, Notice, Role,
+        ServerMessage, Transcript, UtteranceEnd,
     },
-    ids::CallId,
     realtime::{ErrorBody, Item, Part, Response, SpeechEvent, TranscriptionEvent},
 };
 
@@ -29,14 +28,15 @@ pub fn history_text(role: Role, content: String) -> ServerMessage {
 }
 
 /// A call and its answer, as they enter the history.
-pub fn history_call(id: CallId, name: String, arguments: String, response: String) -> ServerMessage {
+pub fn history_call(call: FunctionCall, response: String) -> ServerMessage {
+    let FunctionCall { id, name, arguments, client_side, thought_signature } = call;
     let call = HistoryCall {
         id: Some(id),
         name: Some(name),
-        client_side: Some(true),
+        client_side: Some(client_side),
         arguments: Some(arguments),
         response: Some(response),
-        thought_signature: None,
+        thought_signature,
     };
     let entry = HistoryMessage { function_calls: Some(vec![call]), ..Default::default() };
     ServerMessage::History(Box::new(entry))

@@ -2,12 +2,12 @@
 //! judges every step, and what is owed at the end is paid.
 
 use super::{
-    scenario::{Action, Run, Scenario, fresh},
+    scenario::{Action, Run, Scenario, fresh, here},
     words::{
-        agent_item, answer, audio, audio_delta, bare_call, bare_response_done, call_done, client,
-        client_closes, closed, confirmed, created, done, error, error_for, inject, message_added, microphone,
-        say, session_updated, settings, speech_started, speech_stopped, text_done, update_prompt,
-        update_speed, update_voice, user_item,
+        agent_item, answer, audio, audio_delta, bare_call, bare_call_of, bare_response_done, call_done,
+        client, client_closes, closed, confirmed, created, done, error, error_for, finished, inject,
+        message_added, microphone, say, session_updated, settings, speech_started, speech_stopped, text_done,
+        update_prompt, update_speed, update_voice, user_item,
     },
 };
 use crate::{
@@ -126,6 +126,58 @@ fn a_typed_turn_and_a_function_call_and_settings_in_every_order() {
             confirmed(),
         ],
         all_is_paid,
+    );
+}
+
+#[test]
+fn functions_that_run_here_in_every_order() {
+    in_every_order(
+        || connected().backend(|backend| backend.function_calls = here(&["f"])),
+        &[
+            settings(r#"{"idleTimeoutMs":10000}"#),
+            finished("call_a", Ok("1")),
+            inject("one"),
+            answer("call_a", "forged"),
+            finished("call_b", Err("2")),
+            finished("call_a", Ok("1")),
+            answer("call_c", "3"),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            bare_call_of("call_a", "f"),
+            created("resp_1"),
+            call_done("resp_1", 0, "call_b", "f", "completed"),
+            call_done("resp_1", 1, "call_c", "theirs", "completed"),
+            done("resp_1", "completed"),
+        ],
+        all_is_paid,
+    );
+}
+
+#[test]
+fn a_client_that_leaves_its_functions_behind_in_every_order() {
+    in_every_order(
+        || connected().backend(|backend| backend.function_calls = here(&["f"])),
+        &[
+            settings("{}"),
+            inject("one"),
+            finished("call_a", Ok("1")),
+            microphone(320),
+            answer("call_b", "forged"),
+            inject("two"),
+            client_closes(1000),
+        ],
+        &[
+            Input::UpstreamOpened.into(),
+            session_updated(),
+            bare_call_of("call_a", "f"),
+            bare_call_of("call_b", "f"),
+            confirmed(),
+            text_done("So."),
+            Input::UpstreamClosed { end: closed(1000, ""), unix_s: 0 }.into(),
+        ],
+        all_is_over,
     );
 }
 

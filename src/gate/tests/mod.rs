@@ -24,6 +24,7 @@ mod rules_bounds;
 mod rules_calls;
 mod rules_endings;
 mod rules_errors;
+mod rules_functions;
 mod rules_history;
 mod rules_microphone;
 mod rules_opening;

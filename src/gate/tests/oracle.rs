@@ -28,6 +28,9 @@ pub(super) struct Oracle {
     ended: HashSet<ResponseId>,
     handed_out: HashSet<CallId>,
     answered: HashSet<CallId>,
+    /// Calls that the gateway runs, and of those the ones that run now.
+    here: HashSet<CallId>,
+    running: HashSet<CallId>,
     /// `AgentStartedSpeaking` came, its end signals did not.
     started: bool,
     /// Text or audio came since.
@@ -47,6 +50,7 @@ impl Oracle {
                 self.gone[Leg::Upstream as usize] = true;
             }
             Input::Upstream(event) => self.upstream(event),
+            Input::FunctionFinished { call_id, .. } => _ = self.running.remove(call_id),
             _ => (),
         }
     }
@@ -103,6 +107,14 @@ impl Oracle {
                 require(!self.closed[Leg::Upstream as usize], "nothing goes to an upstream that was closed")?;
                 self.upstream_frame(frame)
             }
+            Effect::Execute(run) => {
+                require(self.updated, "no function runs before session.updated")?;
+                require(!self.gone[Leg::Client as usize], "no function runs for a client that has gone")?;
+                require(self.here.remove(&run.id), "a call runs once, and not if it is the client's")?;
+                self.running.insert(run.id.clone());
+                Ok(())
+            }
+            Effect::CancelFunction(id) => require(self.running.remove(id), "what is stopped runs"),
             Effect::RanOut(rule) => {
                 self.updating &= *rule != Rule::OneSessionUpdate;
                 if *rule == Rule::OneActiveResponse {
@@ -122,6 +134,7 @@ impl Oracle {
             }
             Effect::Finished => {
                 self.finished = true;
+                require(self.running.is_empty(), "no function outlives its connection")?;
                 require(self.gone == [true; 2], "the connection ends when both legs are gone")
             }
             Effect::OpenUpstream
@@ -164,6 +177,8 @@ impl Oracle {
                 Ok(())
             }
             ServerMessage::FunctionCallRequest(request) => {
+                let here = request.functions.iter().filter(|call| !call.client_side);
+                self.here.extend(here.map(|call| call.id.clone()));
                 let mut calls = request.functions.iter();
                 require(
                     calls.all(|call| self.handed_out.insert(call.id.clone())),
@@ -208,8 +223,14 @@ impl Oracle {
     /// Judges a connection that has had all the time it could need.
     pub(super) fn settled(&self) -> Result<(), &'static str> {
         require(self.handed_out.is_subset(&self.answered), "every call that was handed out is answered")?;
+        require(self.running.is_empty(), "nothing runs that was answered")?;
         let paid = !(self.started && self.gave_output) || self.responses_overlap;
         require(paid, "every response that gave output has its end signals")
+    }
+
+    /// Whether the gateway runs this call now.
+    pub(super) fn runs(&self, call: &str) -> bool {
+        self.running.contains(&CallId::from(call))
     }
 
     /// Settings that came, and how many of them were answered.

@@ -7,17 +7,20 @@ use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
 use super::{
-    scenario::{Action, Run, Scenario, component, deepgram, fresh, manual},
+    scenario::{Action, Run, Scenario, component, deepgram, fresh, here, manual},
     simulated::{Character, Move, World},
     words::{
         agent_item, answer, audio, audio_delta, audio_done, bare_audio_done, bare_call, bare_response_done,
         call_added, call_done, client, client_closes, closed, confirmed, created, done, error, error_for,
-        inject, message_added, microphone, output_item, say, session_updated, settings, speech_started,
-        speech_stopped, text_done, transcript_delta, transcript_done, update_prompt, update_speed,
-        update_voice, upstream, user_item,
+        finished, inject, message_added, microphone, output_item, say, session_updated, settings,
+        speech_started, speech_stopped, text_done, transcript_delta, transcript_done, update_prompt,
+        update_speed, update_voice, upstream, user_item,
     },
 };
-use crate::gate::{Input, Leg, LegEnd, Phase, UpstreamError};
+use crate::{
+    config::Backend,
+    gate::{Input, Leg, LegEnd, Phase, UpstreamError},
+};
 
 /// What may wait before the session is ready, and for each leg, in the random lives.
 const BEFORE_READY: usize = 20_000;
@@ -54,6 +57,9 @@ fn client_actions() -> Vec<Action> {
         answer("call_1", "a"),
         answer("call_2", "b"),
         answer("call_3", "c"),
+        finished("call_1", Ok("a")),
+        finished("call_2", Err("b")),
+        finished("call_3", Ok(&"long ".repeat(2_000))),
         client(r#"{"type":"KeepAlive"}"#),
         client(r#"{"type":"ForceEndTurn"}"#),
         update_prompt("x"),
@@ -275,7 +281,7 @@ proptest! {
     /// The same with the session open, so that more of it is conversation.
     #[test]
     fn any_conversation_keeps_the_rules(
-        kind in 0..5,
+        kind in 0..7,
         happenings in vec((pause_ms(), happening()), 1..80),
         at_once: bool,
     ) {
@@ -284,6 +290,8 @@ proptest! {
             1 => component(),
             2 => manual(),
             3 => deepgram().backend(|backend| backend.barge_in = false),
+            4 => deepgram().backend(|backend| backend.function_calls = here(&["f"])),
+            5 => component().backend(|backend| backend.function_calls = here(&["*"])),
             _ => deepgram().upto(created("resp_0")).upto(done("resp_0", "completed")),
         };
         live(small()(scenario), happenings, at_once);
@@ -331,10 +339,17 @@ proptest! {
     fn every_turn_is_answered_by_a_strict_server(
         character in character(),
         barge_in: bool,
+        functions_run_here: bool,
         moves in vec((pause_ms(), moves()), 1..30),
     ) {
         let character = Character { barge_in, ..character };
-        let scenario = deepgram().backend(|backend| backend.barge_in = barge_in).limits(|limits| {
+        let backend = |backend: &mut Backend| {
+            backend.barge_in = barge_in;
+            if functions_run_here {
+                backend.function_calls = here(&["f"]);
+            }
+        };
+        let scenario = deepgram().backend(backend).limits(|limits| {
             limits.idle_timeout = None;
             limits.call_timeout = Duration::from_secs(5);
         });

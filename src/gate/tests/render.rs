@@ -20,6 +20,11 @@ pub(super) fn line(effect: &Effect) -> String {
         Effect::ToClient(ClientFrame::Audio(audio)) => format!("client audio {}", audio.len()),
         Effect::ToClient(ClientFrame::Message(message)) => format!("client {}", message_line(message)),
         Effect::ToUpstream(frame) => format!("up {}", frame_line(frame)),
+        Effect::Execute(run) => {
+            let place = run.endpoint.as_ref().map(|endpoint| format!(" at {}", endpoint.url));
+            format!("run {}={}({}){}", run.id, run.name, run.arguments, place.unwrap_or_default())
+        }
+        Effect::CancelFunction(id) => format!("cancel {id}"),
         Effect::Pause(leg) => format!("pause {}", leg_name(*leg)),
         Effect::Resume(leg) => format!("resume {}", leg_name(*leg)),
         Effect::Held(rule) => format!("held {rule}"),
@@ -63,11 +68,15 @@ fn message_line(message: &ServerMessage) -> String {
         ),
         ServerMessage::FunctionCallRequest(request) => {
             let call = |call: &crate::protocol::agent::FunctionCall| {
-                assert!(call.client_side, "a call that the client is to run says so");
-                format!("{}={}({})", call.id, call.name, call.arguments)
+                let here = if call.client_side { "" } else { " runs here" };
+                format!("{}={}({}){here}", call.id, call.name, call.arguments)
             };
             let calls: Vec<String> = request.functions.iter().map(call).collect();
             format!("FunctionCallRequest {}", calls.join(" "))
+        }
+        ServerMessage::FunctionCallResponse(response) => {
+            let id = response.id.as_ref().expect("a response names its call");
+            format!("FunctionCallResponse {id}={} {:?}", response.name, response.content)
         }
         ServerMessage::FunctionCallCancelled(cancelled) => {
             let calls = cancelled.functions.iter().map(|call| format!("{}={}", call.id, call.name));
@@ -102,8 +111,9 @@ fn message_line(message: &ServerMessage) -> String {
             (None, Some(calls)) => {
                 let text = |text: &Option<String>| text.clone().expect("a call has all of its members");
                 let call = |call: &crate::protocol::agent::HistoryCall| {
-                    assert!(call.id.is_some() && call.client_side == Some(true));
-                    format!("{}({}): {}", text(&call.name), text(&call.arguments), text(&call.response))
+                    assert!(call.id.is_some());
+                    let here = if call.client_side == Some(true) { "" } else { " ran here" };
+                    format!("{}({}): {}{here}", text(&call.name), text(&call.arguments), text(&call.response))
                 };
                 format!("History {}", calls.iter().map(call).collect::<Vec<_>>().join(" "))
             }

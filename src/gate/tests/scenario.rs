@@ -13,7 +13,7 @@ use std::{
 
 use super::{oracle::Oracle, render, transcript::Transcript, words};
 use crate::{
-    config::{Backend, BackendUrl},
+    config::{Backend, BackendUrl, FunctionCalls, Functions, Route, Target},
     gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
     protocol::{
         agent::{ClientMessage, ServerMessage},
@@ -144,6 +144,14 @@ fn opened_with(agent: &str) -> Scenario {
         words::session_updated(),
     ];
     Scenario { opening, ..fresh() }
+}
+
+/// These functions run in the pool, of which nothing is real here.
+pub(super) fn here(names: &[&str]) -> FunctionCalls {
+    let application = || Target::Url("http://127.0.0.1:9/".parse().expect("a url"));
+    let route = |name: &&str| Route::new(vec![(*name).to_owned()], application());
+    let functions = Functions { routes: names.iter().map(route).collect(), ..Functions::default() };
+    FunctionCalls::Server(Arc::new(functions))
 }
 
 impl Scenario {

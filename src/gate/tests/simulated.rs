@@ -68,6 +68,8 @@ enum Event {
     AnswerSpeech,
     /// The client answers a call.
     Answer(String),
+    /// A function that runs here is over.
+    Finished(String),
 }
 
 impl Agenda {
@@ -186,6 +188,11 @@ impl World {
             Event::AnswerSpeech if self.running.is_none() && !self.speaking => self.respond(true),
             Event::AnswerSpeech => (),
             Event::Answer(call) => self.tell_gate(words::answer(&call, "done")),
+            Event::Finished(call) if self.run.oracle.runs(&call) => {
+                self.tell_gate(words::finished(&call, Ok("done")));
+            }
+            // It was stopped.
+            Event::Finished(_) => (),
         }
     }
 
@@ -202,17 +209,27 @@ impl World {
                     self.agenda.plan(arrives, Event::ToServer(*event));
                 }
                 Effect::ToClient(ClientFrame::Message(ServerMessage::FunctionCallRequest(calls))) => {
-                    for call in calls.functions {
-                        let takes = cycled(&self.character.answers_ms, self.calls);
-                        self.calls += 1;
+                    for call in calls.functions.into_iter().filter(|call| call.client_side) {
+                        let takes = self.next_answer_ms();
                         if takes > 0 {
                             self.agenda.plan(self.now_ms + takes, Event::Answer(call.id.to_string()));
                         }
                     }
                 }
+                Effect::Execute(run) => {
+                    let takes = self.next_answer_ms();
+                    if takes > 0 {
+                        self.agenda.plan(self.now_ms + takes, Event::Finished(run.id.to_string()));
+                    }
+                }
                 _ => (),
             }
         }
+    }
+
+    fn next_answer_ms(&mut self) -> u64 {
+        self.calls += 1;
+        cycled(&self.character.answers_ms, self.calls - 1)
     }
 
     fn emit(&mut self, action: Action) {

@@ -47,6 +47,12 @@ pub(super) fn answer(call: &str, content: &str) -> Action {
     Action::Client(answer.to_string())
 }
 
+/// The pool is done with a call.
+pub(super) fn finished(call: &str, outcome: Result<&str, &str>) -> Action {
+    let outcome = outcome.map(str::to_owned).map_err(str::to_owned);
+    Input::FunctionFinished { call_id: call.into(), outcome }.into()
+}
+
 pub(super) fn microphone(bytes: usize) -> Action {
     Input::ClientAudio(Bytes::from(vec![0; bytes])).into()
 }
@@ -215,7 +221,12 @@ pub(super) fn bare_response_done() -> Action {
 
 /// A call whose response was never announced.
 pub(super) fn bare_call(call: &str) -> Action {
+    bare_call_of(call, "get_current_time")
+}
+
+/// The same of a function of this name.
+pub(super) fn bare_call_of(call: &str, name: &str) -> Action {
     let event = json!({"type": "response.function_call_arguments.done", "call_id": call,
-        "name": "get_current_time", "arguments": "{}"});
+        "name": name, "arguments": "{}"});
     Action::Upstream(event.to_string())
 }
