@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
-use super::Functions;
+use super::{Functions, address};
 
 /// One upstream service and the paths under which clients reach it.
 ///
@@ -300,13 +300,7 @@ impl BackendUrl {
     /// Whether audio and keys would cross a network in clear: `ws` to a host other than loopback.
     pub fn is_cleartext_to_others(&self) -> bool {
         let Self::Remote(url) = self else { return false };
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-            None => false,
-        };
-        url.scheme() == "ws" && !loopback
+        url.scheme() == "ws" && !address::is_loopback(url)
     }
 
     /// Whether the query has a parameter of this name.
@@ -321,24 +315,10 @@ impl BackendUrl {
 
 impl fmt::Display for BackendUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = match self {
-            Self::Remote(url) => url.to_string(),
-            Self::SelfPath(path) => format!("self:{path}"),
-        };
-        let Some((start, query)) = whole.split_once('?') else { return f.write_str(&whole) };
-        write!(f, "{start}?")?;
-        for (index, pair) in query.split('&').enumerate() {
-            let separator = if index == 0 { "" } else { "&" };
-            match pair.split_once('=') {
-                Some((name, _))
-                    if SECRET_NAMES.iter().any(|part| name.to_ascii_lowercase().contains(part)) =>
-                {
-                    write!(f, "{separator}{name}=***")?;
-                }
-                _ => write!(f, "{separator}{pair}")?,
-            }
+        match self {
+            Self::Remote(url) => write!(f, "{}", address::Shown(url.as_str())),
+            Self::SelfPath(path) => write!(f, "self:{}", address::Shown(path)),
         }
-        Ok(())
     }
 }
 
@@ -390,6 +370,3 @@ impl fmt::Display for Secret {
         f.write_str("***")
     }
 }
-
-/// Parts of a query parameter's name that make its value a secret.
-const SECRET_NAMES: [&str; 6] = ["key", "token", "secret", "password", "auth", "sig"];

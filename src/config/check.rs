@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use log::LevelFilter;
 use serde_json::Value;
 
 use super::check_backend::{backend, is_name};
+use super::check_functions::functions;
 use super::error::ConfigError;
-use super::raw::{RawAuth, RawConfig, RawFunctions, RawLimits, RawLogging, RawServer, RawSimulator};
+use super::raw::{RawAuth, RawConfig, RawLimits, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
 use super::{
-    Auth, Backend, BackendUrl, Config, Functions, Limits, Logging, Server, Simulator, TurnDetection,
+    Auth, Backend, BackendUrl, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address,
 };
 
 /// Checks a whole configuration.
@@ -25,7 +27,8 @@ pub(super) fn check(
     let logging = logging(&raw.logging, &Reader::new(origin, "logging"))?;
     let auth = auth(&raw.auth, &Reader::new(origin, "auth"))?;
     let limits = limits(&raw.limits, &Reader::new(origin, "limits"))?;
-    let functions = functions(&raw.functions, &Reader::new(origin, "functions"))?;
+    let functions_reader = Reader::new(origin, "functions");
+    let functions = Arc::new(functions(&raw.functions, &functions_reader, environment)?);
     let simulator = simulator(&raw.simulator, &Reader::new(origin, "simulator"))?;
     if raw.backends.is_empty() {
         return Err(origin.error("backends", "missing, at least one is needed"));
@@ -36,7 +39,7 @@ pub(super) fn check(
         .backends
         .iter()
         .zip(&readers)
-        .map(|(raw, reader)| backend(raw, reader, environment))
+        .map(|(raw, reader)| backend(raw, reader, environment, &functions))
         .collect::<Result<Vec<_>, _>>()?;
     names(&backends, &readers)?;
     let paths = paths(&backends, &readers)?;
@@ -63,6 +66,16 @@ pub(super) fn check(
         {
             let key = reader.key("turn_detection.idle_timeout_ms");
             warnings.push(format!("{key}: upstream speaks the beta api, which has no such field"));
+        }
+    }
+    for (index, route) in functions.routes.iter().enumerate() {
+        if let Target::Url(url) = &route.target
+            && url.scheme() == "http"
+            && !address::is_loopback(url)
+        {
+            let key = functions_reader.key(&format!("route[{index}].url"));
+            let url = address::Shown(url.as_str());
+            warnings.push(format!("{key}: calls and headers go to {url} without encryption"));
         }
     }
     Ok(Config { server, logging, auth, limits, functions, simulator, backends, warnings })
@@ -100,8 +113,19 @@ fn auth(raw: &RawAuth, reader: &Reader<'_>) -> Result<Auth, ConfigError> {
     reader.word(&raw.mode, "mode", &[("none", ())], ())?;
     Ok(Auth {
         allow_anonymous: reader.flag(&raw.allow_anonymous, "allow_anonymous", false)?,
-        allowed_origins: Vec::new(),
+        allowed_origins: origins(raw, reader)?,
     })
+}
+
+fn origins(raw: &RawAuth, reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
+    const KEY: &str = "allowed_origins";
+    let entries = reader.list(&raw.allowed_origins, KEY)?;
+    let origin = |(index, text): (usize, &String)| {
+        let reason =
+            "must be scheme, host and port alone, like \"https://example.com\" or \"http://localhost:3000\"";
+        address::origin(text).ok_or_else(|| reader.error(&format!("{KEY}[{index}]"), reason))
+    };
+    entries.iter().enumerate().map(origin).collect()
 }
 
 fn limits(raw: &RawLimits, reader: &Reader<'_>) -> Result<Limits, ConfigError> {
@@ -128,14 +152,6 @@ fn limits(raw: &RawLimits, reader: &Reader<'_>) -> Result<Limits, ConfigError> {
             "slow_client_timeout_s",
             default.slow_client_timeout,
         )?,
-    })
-}
-
-fn functions(raw: &RawFunctions, reader: &Reader<'_>) -> Result<Functions, ConfigError> {
-    let default = Functions::default();
-    Ok(Functions {
-        client_timeout: reader.millis(&raw.client_timeout_ms, "client_timeout_ms", default.client_timeout)?,
-        ..default
     })
 }
 

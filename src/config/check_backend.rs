@@ -2,33 +2,34 @@
 //! Knows nothing of other backends or sections.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
-use serde_json::{Map, Value, json};
-use url::Url;
+use serde_json::Value;
 
+use super::address;
+use super::check_request::{headers, is_variable_name, tls_ca};
+use super::check_tools::tools;
 use super::error::ConfigError;
 use super::language::primary_language;
-use super::raw::{Raw, RawBackend, RawTool, RawTranscription, RawTurnDetection};
+use super::raw::{Raw, RawBackend, RawTranscription, RawTurnDetection};
 use super::reader::Reader;
 use super::{
-    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
-    Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, Functions,
+    GreetingMode, Lock, Secret, Transcription, TurnDetection,
 };
 
-/// Checks one backend. The environment is where `api_key_env` is looked up.
+/// Checks one backend. The environment is where `api_key_env` and `${NAME}` are looked up, `functions` what runs
+/// here if the backend says so.
 pub(super) fn backend(
     raw: &RawBackend,
     reader: &Reader<'_>,
     environment: &BTreeMap<String, String>,
+    functions: &Arc<Functions>,
 ) -> Result<Backend, ConfigError> {
     let name = reader.required(&raw.name, "name")?;
     reader.required(&raw.kind, "kind")?;
     let path = reader.required(&raw.path, "path")?;
     let url = url(&reader.required(&raw.url, "url")?).map_err(|reason| reader.error("url", reason))?;
-    reader.word(&raw.function_calls, "function_calls", &[("client", ())], ())?;
     let default = Backend::new(name, path, url);
     let barge_in = reader.flag(&raw.barge_in, "barge_in", default.barge_in)?;
     Ok(Backend {
@@ -38,9 +39,9 @@ pub(super) fn backend(
         api_key: api_key(raw, reader, environment)?,
         auth_header: reader.word(&raw.auth_header, "auth_header", &AUTH_HEADERS, default.auth_header)?,
         api_shape: reader.word(&raw.api_shape, "api_shape", &API_SHAPES, default.api_shape)?,
-        headers: headers(&raw.headers, &reader.inside("headers"))?,
-        tls_ca: tls_ca(raw, reader)?,
-        function_calls: FunctionCalls::Client,
+        headers: headers(&raw.headers, &reader.inside("headers"), environment, of_handshake)?,
+        tls_ca: tls_ca(&raw.tls_ca_file, reader)?,
+        function_calls: function_calls(raw, reader, functions)?,
         dialect: reader.word(&raw.dialect, "dialect", &DIALECTS, default.dialect)?,
         deferred_response_timeout: reader.millis(
             &raw.deferred_response_timeout_ms,
@@ -94,20 +95,8 @@ fn url(text: &str) -> Result<BackendUrl, String> {
         }
         return Ok(BackendUrl::SelfPath(path.to_owned()));
     }
-    let url = Url::parse(text).map_err(|error| format!("is no url: {error}"))?;
-    if !matches!(url.scheme(), "ws" | "wss") {
-        return Err(format!(
-            "must begin with \"ws://\", \"wss://\" or \"self:/\", not \"{}:\"",
-            url.scheme()
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not contain a user name or password, use api_key".into());
-    }
-    if url.fragment().is_some() {
-        return Err("must not contain \"#\"".into());
-    }
-    Ok(BackendUrl::Remote(url))
+    let forms = "\"ws://\", \"wss://\" or \"self:/\"";
+    address::remote(text, ["ws", "wss"], forms, "api_key").map(BackendUrl::Remote)
 }
 
 fn api_key(
@@ -126,7 +115,7 @@ fn api_key(
     let (key, source) = match name {
         "api_key_env" => {
             // Somebody may have put the key itself here: then it must not be repeated.
-            if !value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            if !is_variable_name(&value) {
                 return Err(reader.error(name, "is not the name of an environment variable"));
             }
             let missing = || reader.error(name, format!("environment variable {value} is not set"));
@@ -148,51 +137,20 @@ fn api_key(
     Ok(Some(Secret::new(key)))
 }
 
-fn tls_ca(raw: &RawBackend, reader: &Reader<'_>) -> Result<Option<TlsCa>, ConfigError> {
-    const KEY: &str = "tls_ca_file";
-    if raw.tls_ca_file.is_none() {
-        return Ok(None);
-    }
-    let file = reader.required(&raw.tls_ca_file, KEY)?;
-    let bad = |error: pem::Error| {
-        let reason = match error {
-            pem::Error::Io(error) => format!("cannot read {file}: {error}"),
-            other => format!("{file} is not pem: {other}"),
-        };
-        reader.error(KEY, reason)
-    };
-    let read = CertificateDer::pem_file_iter(&file).map_err(bad)?;
-    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(bad)?;
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(certificates.iter().cloned());
-    if certificates.is_empty() || unusable > 0 {
-        return Err(reader.error(KEY, format!("{file} holds no certificate, or one that cannot be used")));
-    }
-    Ok(Some(TlsCa { file, certificates }))
+fn of_handshake(header: &str) -> Option<&'static str> {
+    let is_of_handshake = HANDSHAKE.contains(&header) || header.starts_with("sec-websocket-");
+    is_of_handshake.then_some("belongs to the WebSocket handshake")
 }
 
-fn headers(
-    raw: &BTreeMap<String, Value>,
+fn function_calls(
+    raw: &RawBackend,
     reader: &Reader<'_>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut headers = BTreeMap::new();
-    for (name, value) in raw {
-        let lower = name.to_ascii_lowercase();
-        if name.is_empty()
-            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
-        {
-            return Err(reader.error(name, "is no http header name"));
-        }
-        if HANDSHAKE.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
-            return Err(reader.error(name, "belongs to the WebSocket handshake"));
-        }
-        let Value::String(text) = value else { return Err(reader.mismatch(name, "text", value)) };
-        if !text.chars().all(|c| c == ' ' || c == '\t' || c.is_ascii_graphic()) {
-            return Err(reader.error(name, "holds a character that no http header can carry"));
-        }
-        headers.insert(name.clone(), text.clone());
-    }
-    Ok(headers)
+    functions: &Arc<Functions>,
+) -> Result<FunctionCalls, ConfigError> {
+    let [client, server] = FUNCTION_CALLS;
+    let who =
+        reader.word(&raw.function_calls, "function_calls", &[(client, client), (server, server)], client)?;
+    Ok(if who == server { FunctionCalls::Server(Arc::clone(functions)) } else { FunctionCalls::Client })
 }
 
 fn lock(raw: &RawBackend, reader: &Reader<'_>) -> Result<Lock, ConfigError> {
@@ -307,50 +265,14 @@ fn language(raw: &RawTranscription, reader: &Reader<'_>) -> Result<Option<String
     }
 }
 
-fn tools(raw: &[RawTool], backend: &Reader<'_>) -> Result<Vec<Tool>, ConfigError> {
-    let mut tools: Vec<Tool> = Vec::with_capacity(raw.len());
-    for (index, raw) in raw.iter().enumerate() {
-        let reader = backend.inside(&format!("tools[{index}]"));
-        let name = reader.required(&raw.name, "name")?;
-        if !is_name(&name) || name.len() > 64 {
-            return Err(reader.error("name", "must be 1 to 64 letters, digits, \"_\" and \"-\""));
-        }
-        if tools.iter().any(|earlier| earlier.name == name) {
-            return Err(reader.error("name", format!("\"{name}\" is defined twice")));
-        }
-        let parameters = match &raw.parameters {
-            None => json!({"type": "object", "properties": {}}),
-            Some(object @ Value::Object(_)) => sorted(object)
-                .ok_or_else(|| reader.error("parameters", "nan and infinity have no json form"))?,
-            Some(other) => return Err(reader.mismatch("parameters", "a table", other)),
-        };
-        tools.push(Tool { name, description: reader.text(&raw.description, "description")?, parameters });
-    }
-    Ok(tools)
-}
-
-/// The same value with its keys in order: the parser gives them in a different order at every start.
-/// `None` for a null, which TOML has only as a number that JSON has not.
-fn sorted(value: &Value) -> Option<Value> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect::<Option<_>>()?),
-        Value::Object(fields) => {
-            let ordered: BTreeMap<_, _> = fields.iter().collect();
-            let fields: Option<Map<_, _>> =
-                ordered.into_iter().map(|(key, value)| Some((key.clone(), sorted(value)?))).collect();
-            Value::Object(fields?)
-        }
-        leaf => leaf.clone(),
-    })
-}
-
 pub(super) const KINDS: [(&str, BackendKind); 1] =
     [(BackendKind::OpenaiRealtime.name(), BackendKind::OpenaiRealtime)];
 pub(super) const AUTH_HEADERS: [(&str, AuthHeader); 2] =
     [("bearer", AuthHeader::Bearer), ("api-key", AuthHeader::ApiKey)];
 pub(super) const API_SHAPES: [(&str, ApiShape); 3] =
     [("auto", ApiShape::Auto), ("ga", ApiShape::Ga), ("beta", ApiShape::Beta)];
+/// Who runs functions: the client or the gateway.
+pub(super) const FUNCTION_CALLS: [&str; 2] = ["client", "server"];
 pub(super) const DIALECTS: [(&str, Dialect); 3] =
     [("auto", Dialect::Auto), ("deepgram", Dialect::Deepgram), ("component", Dialect::Component)];
 pub(super) const GREETING_MODES: [(&str, GreetingMode); 2] =

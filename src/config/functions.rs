@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::{TlsCa, Tool};
+use super::{TlsCa, Tool, address, show};
 
 /// Function calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,7 @@ pub struct EndpointHost {
     pub port: Option<u16>,
 }
 
-/// Where the functions of some names are run.
+/// Where the functions of some names are run. `Debug` prints what `voxbridge check` prints: no secret.
 #[derive(Clone, PartialEq)]
 pub struct Route {
     /// The functions' names; `*` alone stands for every name that no other route has.
@@ -56,7 +57,7 @@ pub struct Route {
     pub offer: Option<Tool>,
 }
 
-/// What runs a function.
+/// What runs a function. `Debug` hides values of the URL's query that look like keys.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     /// An application: `POST {id, name, arguments}` to this http or https URL.
@@ -79,16 +80,41 @@ impl Functions {
     /// The route that runs the function of this name: its own, else that of `*`.
     pub fn route(&self, name: &str) -> Option<&Route> {
         let of = |wanted: &str| self.routes.iter().find(|route| route.names.iter().any(|own| own == wanted));
-        of(name).or_else(|| of("*"))
+        of(name).or_else(|| of(Route::ANY))
     }
 
     /// What is offered to the model without the client's doing.
     pub fn offered(&self) -> impl Iterator<Item = &Tool> {
         self.routes.iter().filter_map(|route| route.offer.as_ref())
     }
+
+    /// Whether a client may name an endpoint at this URL: its host stands in the list, with this port or
+    /// with none. The scheme is not looked at.
+    pub fn allows_endpoint(&self, url: &Url) -> bool {
+        self.allowed_endpoint_hosts.iter().any(|allowed| allowed.is_of(url))
+    }
+}
+
+impl EndpointHost {
+    fn is_of(&self, url: &Url) -> bool {
+        url.host().is_some_and(|host| host.to_owned() == self.host)
+            && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
+    }
+}
+
+impl fmt::Display for EndpointHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => write!(f, "{}", self.host),
+        }
+    }
 }
 
 impl Route {
+    /// The name that stands for every one that no other route has.
+    pub const ANY: &str = "*";
+
     /// A route with every other value at its default.
     pub fn new(names: Vec<String>, target: Target) -> Self {
         Self {
@@ -103,11 +129,26 @@ impl Route {
             offer: None,
         }
     }
+
+    /// Whether a call's request has this header, a lower-case name, from the gateway alone, so that neither the
+    /// configuration nor a client can set it: what belongs to the connection, to the body and to the call.
+    pub fn is_own_header(name: &str) -> bool {
+        OWN_HEADERS.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
 }
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Route({})", self.names.join(", "))
+        f.write_str(&show::route(self))
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "{}", address::Shown(url.as_str())),
+            Self::BuiltIn(built_in) => write!(f, "{built_in:?}"),
+        }
     }
 }
 
@@ -121,18 +162,51 @@ impl BuiltIn {
             Self::GetCurrentTime => "get_current_time",
         }
     }
+
+    /// JSON Schema of its arguments, its keys in alphabetical order.
+    pub fn parameters(self) -> Value {
+        match self {
+            Self::GetCurrentTime => json!({
+                "properties": {
+                    "timezone": { "description": "IANA time zone, such as Europe/Berlin", "type": "string" },
+                },
+                "type": "object",
+            }),
+        }
+    }
 }
 
 impl Default for Functions {
     fn default() -> Self {
-        let built_in =
-            |&built_in: &BuiltIn| Route::new(vec![built_in.name().to_owned()], Target::BuiltIn(built_in));
         Self {
             client_timeout: Duration::from_secs(60),
             max_concurrent: 64,
             max_queued: 256,
             allowed_endpoint_hosts: Vec::new(),
-            routes: BuiltIn::ALL.iter().map(built_in).collect(),
+            routes: unnamed_built_ins(&[]).collect(),
         }
     }
 }
+
+/// The routes of the built-in functions that none of `routes` names.
+pub(super) fn unnamed_built_ins(routes: &[Route]) -> impl Iterator<Item = Route> {
+    let unnamed =
+        |built_in: &BuiltIn| !routes.iter().any(|route| route.names.iter().any(|n| n == built_in.name()));
+    let route = |built_in: BuiltIn| Route::new(vec![built_in.name().to_owned()], Target::BuiltIn(built_in));
+    BuiltIn::ALL.into_iter().filter(unnamed).map(route)
+}
+
+const OWN_HEADERS: [&str; 11] = [
+    "accept-encoding",
+    "connection",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "te",
+    "traceparent",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+const OWN_PREFIXES: [&str; 2] = ["content-", "proxy-"];

@@ -5,9 +5,13 @@
 //! text ── raw::parse ──▶ tree ── env::fold ──▶ tree ── raw::deserialize ──▶ RawConfig ── check ──▶ Config
 //! ```
 
+mod address;
 mod backend;
 mod check;
 mod check_backend;
+mod check_functions;
+mod check_request;
+mod check_tools;
 mod env;
 mod error;
 mod functions;
@@ -20,6 +24,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -42,8 +47,8 @@ pub struct Config {
     pub auth: Auth,
     /// `[limits]`.
     pub limits: Limits,
-    /// `[functions]`.
-    pub functions: Functions,
+    /// `[functions]`, the same that backends with `function_calls = "server"` hold.
+    pub functions: Arc<Functions>,
     /// `[simulator]`.
     pub simulator: Simulator,
     /// `[[backends]]`, in the file's order; never empty, names and paths unique.

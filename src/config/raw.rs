@@ -46,6 +46,7 @@ pub(super) struct RawLogging {
 pub(super) struct RawAuth {
     pub(super) mode: Raw,
     pub(super) allow_anonymous: Raw,
+    pub(super) allowed_origins: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +66,25 @@ pub(super) struct RawLimits {
 #[serde(default, expecting = "a table")]
 pub(super) struct RawFunctions {
     pub(super) client_timeout_ms: Raw,
+    pub(super) max_concurrent: Raw,
+    pub(super) max_queued: Raw,
+    pub(super) allowed_endpoint_hosts: Raw,
+    pub(super) route: Vec<RawRoute>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a table")]
+pub(super) struct RawRoute {
+    pub(super) names: Raw,
+    pub(super) url: Raw,
+    pub(super) timeout_ms: Raw,
+    pub(super) headers: BTreeMap<String, Value>,
+    pub(super) idempotent: Raw,
+    pub(super) retries: Raw,
+    pub(super) max_response_bytes: Raw,
+    pub(super) tls_ca_file: Raw,
+    pub(super) description: Raw,
+    pub(super) parameters: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

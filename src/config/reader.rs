@@ -41,10 +41,12 @@ impl Origin {
         }
     }
 
-    /// The variable that set `key` or something inside it: a table that only exists because of an override
-    /// is that override's fault.
+    /// The variable that set `key`, the list that it is an entry of, or something inside it: a table that only
+    /// exists because of an override is that override's fault.
     fn variable(&self, key: &str) -> Option<&str> {
-        self.variables.get(key).map(String::as_str).or_else(|| {
+        let list = key.strip_suffix(']').and_then(|entry| entry.rsplit_once('[')).map(|(list, _)| list);
+        let set = self.variables.get(key).or_else(|| self.variables.get(list?));
+        set.map(String::as_str).or_else(|| {
             let inside = format!("{key}.");
             self.variables.iter().find(|(set, _)| set.starts_with(&inside)).map(|(_, name)| name.as_str())
         })

@@ -1,16 +1,18 @@
-//! Prints a configuration as TOML: what `voxbridge check` shows, and `Debug` of a backend.
+//! Prints a configuration as TOML: what `voxbridge check` shows, and `Debug` of a backend or a route.
 //! The one place that decides what is secret in print; knows nothing of where a value came from.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::address::Shown;
 use super::check::LEVELS;
 use super::check_backend::{
-    API_SHAPES, AUTH_HEADERS, DIALECTS, EAGERNESS, GREETING_MODES, KINDS, lock_words,
+    API_SHAPES, AUTH_HEADERS, DIALECTS, EAGERNESS, FUNCTION_CALLS, GREETING_MODES, KINDS, lock_words,
 };
-use super::{Backend, Config, Tool, Transcription, TurnDetection};
+use super::{Backend, Config, FunctionCalls, Route, Target, Tool, Transcription, TurnDetection};
 
 /// The whole configuration.
 pub(super) fn config(config: &Config) -> String {
@@ -27,6 +29,7 @@ pub(super) fn config(config: &Config) -> String {
     out.table("[auth]");
     out.key("mode", quoted("none"));
     out.key("allow_anonymous", auth.allow_anonymous);
+    out.key("allowed_origins", list(auth.allowed_origins.iter().map(|origin| quoted(origin))));
     out.table("[limits]");
     out.key("before_ready_bytes", limits.before_ready_bytes);
     out.key("leg_bytes", limits.leg_bytes);
@@ -37,14 +40,47 @@ pub(super) fn config(config: &Config) -> String {
     out.key("max_session_s", limits.max_session.map_or(0, |limit| limit.as_secs()));
     out.key("slow_client_timeout_s", limits.slow_client_timeout.as_secs());
     out.table("[functions]");
-    out.key("client_timeout_ms", functions.client_timeout.as_millis());
+    out.key("client_timeout_ms", millis(functions.client_timeout));
+    out.key("max_concurrent", functions.max_concurrent);
+    out.key("max_queued", functions.max_queued);
+    let hosts = functions.allowed_endpoint_hosts.iter();
+    out.key("allowed_endpoint_hosts", list(hosts.map(|host| quoted(&host.to_string()))));
+    functions.routes.iter().for_each(|each| out.paragraph(&route(each)));
     out.table("[simulator]");
     out.key("enabled", simulator.enabled);
     out.table("[simulator.openai]");
     for (name, value) in &simulator.options {
         out.key(&key(name), quoted(value));
     }
-    backends.iter().fold(out.0, |out, each| out + "\n" + &backend(each))
+    backends.iter().for_each(|each| out.paragraph(&backend(each)));
+    out.0
+}
+
+/// One route as its `[[functions.route]]` entry.
+pub(super) fn route(route: &Route) -> String {
+    let Route { names, target, timeout, headers, idempotent, retries, max_response_bytes, tls_ca, offer } =
+        route;
+    let mut out = Toml("[[functions.route]]\n".to_owned());
+    out.key("names", list(names.iter().map(|name| quoted(name))));
+    let url = match target {
+        Target::Url(url) => Some(quoted(&Shown(url.as_str()).to_string())),
+        Target::BuiltIn(_) => None,
+    };
+    // For a built-in function what belongs to requests is neither used nor taken back.
+    let is_requested = url.is_some();
+    out.optional("url", url);
+    out.key("timeout_ms", millis(*timeout));
+    if is_requested {
+        out.key("headers", hidden(headers));
+        out.key("idempotent", idempotent);
+        out.key("retries", retries);
+        out.key("max_response_bytes", max_response_bytes);
+        out.optional("tls_ca_file", tls_ca.as_ref().map(|ca| quoted(&ca.file)));
+    }
+    let description = offer.as_ref().and_then(|tool| tool.description.as_deref());
+    out.optional("description", description.map(quoted));
+    out.optional("parameters", offer.as_ref().map(|tool| inline(&tool.parameters)));
+    out.0
 }
 
 /// One backend as its `[[backends]]` entry.
@@ -59,11 +95,16 @@ pub(super) fn backend(backend: &Backend) -> String {
     out.optional("api_key", backend.api_key.as_ref().map(|secret| quoted(&secret.to_string())));
     out.key("auth_header", word(&AUTH_HEADERS, backend.auth_header));
     out.key("api_shape", word(&API_SHAPES, backend.api_shape));
-    // Which header holds a credential cannot be told from its name.
-    let headers = backend.headers.keys().map(|name| format!("{} = \"***\"", key(name)));
-    out.key("headers", table(headers));
+    out.key("headers", hidden(&backend.headers));
     out.optional("tls_ca_file", backend.tls_ca.as_ref().map(|ca| quoted(&ca.file)));
-    out.key("function_calls", quoted("client"));
+    let [client, server] = FUNCTION_CALLS;
+    out.key(
+        "function_calls",
+        match backend.function_calls {
+            FunctionCalls::Client => quoted(client),
+            FunctionCalls::Server(_) => quoted(server),
+        },
+    );
     out.key("dialect", word(&DIALECTS, backend.dialect));
     out.key("deferred_response_timeout_ms", millis(backend.deferred_response_timeout));
     out.key("allow_client_json_passthrough", backend.allow_client_json_passthrough);
@@ -88,11 +129,14 @@ struct Toml(String);
 
 impl Toml {
     fn table(&mut self, header: &str) {
+        self.paragraph(&format!("{header}\n"));
+    }
+
+    fn paragraph(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
-        self.0.push_str(header);
-        self.0.push('\n');
+        self.0.push_str(text);
     }
 
     fn key(&mut self, name: &str, value: impl Display) {
@@ -105,6 +149,11 @@ impl Toml {
             None => self.0.push_str(&format!("# {name} is not set\n")),
         }
     }
+}
+
+/// Which header holds a credential cannot be told from its name.
+fn hidden(headers: &BTreeMap<String, String>) -> String {
+    table(headers.keys().map(|name| format!("{} = \"***\"", key(name))))
 }
 
 fn turn_detection(detection: &TurnDetection) -> String {

@@ -20,7 +20,7 @@ fn the_embedded_default_has_every_default_and_the_simulator() {
         logging: Logging::default(),
         auth: Auth::default(),
         limits: Limits::default(),
-        functions: Functions::default(),
+        functions: Arc::default(),
         simulator: Simulator { enabled: true, options: BTreeMap::new() },
         backends: vec![Backend {
             aliases: vec!["/v1/agent/converse".into()],
@@ -80,7 +80,7 @@ fn every_example_loads() {
         names.push(path.file_name().expect("name").to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["azure.toml", "default.toml", "openai.toml"]);
+    assert_eq!(names, ["azure.toml", "default.toml", "functions.toml", "openai.toml"]);
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn sections_and_types_follow_the_key() {
             ("VOXBRIDGE__LOGGING__LEVEL", "debug"),
             ("VOXBRIDGE__LIMITS__IDLE_TIMEOUT_S", "0"),
             ("VOXBRIDGE__SIMULATOR__OPENAI__DELAY_MS", "5"),
+            ("VOXBRIDGE__AUTH__ALLOWED_ORIGINS", "https://a, http://b:1"),
+            ("VOXBRIDGE__FUNCTIONS__CLIENT_TIMEOUT_MS", "7"),
+            ("VOXBRIDGE__FUNCTIONS__MAX_CONCURRENT", "3"),
+            ("VOXBRIDGE__FUNCTIONS__MAX_QUEUED", "0"),
+            ("VOXBRIDGE__FUNCTIONS__ALLOWED_ENDPOINT_HOSTS", "a.example, [::1]:80"),
             ("VOXBRIDGE_CONFIG", "is no override"),
             ("PATH", "/bin"),
         ],
@@ -35,6 +40,12 @@ fn sections_and_types_follow_the_key() {
     assert_eq!((config.logging.level, config.logging.log_content), (LevelFilter::Debug, true));
     assert_eq!(config.limits.idle_timeout, None);
     assert_eq!(config.simulator.options["delay_ms"], "5");
+    assert_eq!(config.auth.allowed_origins, ["https://a", "http://b:1"]);
+    let functions = &config.functions;
+    assert_eq!(functions.client_timeout, Duration::from_millis(7));
+    assert_eq!((functions.max_concurrent, functions.max_queued), (3, 0));
+    let hosts: Vec<_> = functions.allowed_endpoint_hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["a.example", "[::1]:80"]);
 }
 
 #[test]
@@ -54,6 +65,9 @@ fn backends_are_found_by_name_and_text_stays_text() {
             ("VOXBRIDGE__BACKENDS__OPEN_AI__VOICES__AURA_ASTERIA_EN", "marin"),
             ("VOXBRIDGE__BACKENDS__OPEN_AI__LOCK", "tools, voice"),
             ("VOXBRIDGE__BACKENDS__OPEN_AI__BARGE_IN", "FALSE"),
+            ("VOXBRIDGE__BACKENDS__OPEN_AI__HEADERS__X_KEY", "${KEY}!"),
+            ("VOXBRIDGE__BACKENDS__OPEN_AI__FUNCTION_CALLS", "server"),
+            ("KEY", "sekrit"),
         ],
     )
     .expect("overrides");
@@ -68,6 +82,8 @@ fn backends_are_found_by_name_and_text_stays_text() {
     assert_eq!(b.transcription.language.as_deref(), Some("no"));
     assert!(matches!(b.turn_detection, TurnDetection::ServerVad { threshold: 0.25, .. }));
     assert_eq!(b.headers["x-team"], "12");
+    assert_eq!(b.headers["x-key"], "sekrit!");
+    assert!(matches!(b.function_calls, FunctionCalls::Server(_)));
     assert_eq!(b.voices["aura-asteria-en"], "marin");
     assert_eq!((b.lock, b.barge_in), (Lock { tools: true, voice: true, ..Lock::default() }, false));
 }
@@ -129,6 +145,23 @@ fn refusals_name_the_variable() {
             "yes",
             "logging.log_content: expected true or false, found \"yes\"",
         ),
+        ("VOXBRIDGE__FUNCTIONS__MAX_CONCURRENT", "0", "functions.max_concurrent: must be 1 to 10000, is 0"),
+        (
+            "VOXBRIDGE__FUNCTIONS__ALLOWED_ENDPOINT_HOSTS",
+            "a, *",
+            "functions.allowed_endpoint_hosts[1]: must be like \"example.com\", \"example.com:8443\" or \
+             \"[fd00::1]:8443\"",
+        ),
+        (
+            "VOXBRIDGE__AUTH__ALLOWED_ORIGINS",
+            "null",
+            "auth.allowed_origins[0]: must be scheme, host and port alone, like \"https://example.com\" or \
+             \"http://localhost:3000\"",
+        ),
+        ("VOXBRIDGE__FUNCTIONS__ROUTE", "x", "functions.route: expected a list"),
+        ("VOXBRIDGE__FUNCTIONS__ROUTE__URL", "https://h", "functions.route: expected a list"),
+        ("VOXBRIDGE__FUNCTIONS__ROUTE__0__URL", "https://h", "functions.route: expected a list"),
+        ("VOXBRIDGE__BACKENDS__A__ALIASES", "/b,c", "backends[0].aliases[1]: \"c\" must begin with \"/\""),
         ("VOXBRIDGE__BACKENDS", "x", "backends: expected a list"),
         ("VOXBRIDGE__BACKENDS__OPENAI__API_KEY", "k", "no backend is named openai"),
         ("VOXBRIDGE__BACKENDS__A__APIKEY", "k", "unknown key backends[0].apikey"),
@@ -149,6 +182,15 @@ fn refusals_name_the_variable() {
         ),
     ] {
         refuses(BACKEND, &[(name, value)], &format!("environment variable {name}: {expected}"));
+    }
+}
+
+#[test]
+fn routes_are_set_by_the_file_alone() {
+    let text = format!("[[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\n{BACKEND}");
+    for key in ["functions.route.0.url", "functions.route.f.url", "functions.route.headers"] {
+        let name = format!("VOXBRIDGE__{}", key.to_uppercase().replace('.', "__"));
+        refuses(&text, &[(&name, "https://x")], &format!("environment variable {name}: unknown key {key}"));
     }
 }
 

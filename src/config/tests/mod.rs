@@ -1,7 +1,9 @@
 //! The configuration from outside: text and environment in, `Config` or one exact line of refusal out.
 
 mod accepted;
+mod addresses;
 mod environment;
+mod functions;
 mod refused;
 mod shown;
 
@@ -10,6 +12,9 @@ use super::{Config, ConfigError};
 /// A backend of the four required keys; more keys may follow it.
 const BACKEND: &str =
     "[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"wss://h\"\n";
+
+/// A route of the two required keys; more keys may follow it, and a backend must.
+const ROUTE: &str = "[[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\n";
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     load_with(text, &[])

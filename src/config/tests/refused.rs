@@ -25,7 +25,8 @@ fn unknown_keys_come_first() {
         ("[server]\nprot = 1\n", "server.prot"),
         ("[server]\ntls_cert = \"x\"\n", "server.tls_cert"),
         ("[auth]\ntokens = [\"x\"]\n", "auth.tokens"),
-        ("[functions]\nmax_queued = 1\n", "functions.max_queued"),
+        ("[functions]\nmax_qeued = 1\n", "functions.max_qeued"),
+        ("[[functions.route]]\nname = \"f\"\n", "functions.route[0].name"),
         ("[simulator.deepgram]\nx = 1\n", "simulator.deepgram"),
         (
             "[[backends]]\nname = \"a\"\ndeferred_respnse_timeout_ms = 1\n",
@@ -63,6 +64,8 @@ fn values_of_the_wrong_type() {
     for (text, expected) in [
         ("server = 5\n", "server: expected a table"),
         ("backends = \"sk-sekrit\"\n", "backends: expected a list"),
+        ("[functions]\nroute = \"sk-sekrit\"\n", "functions.route: expected a list"),
+        ("[functions]\nroute = { names = [\"f\"] }\n", "functions.route: expected a list"),
         ("[[backends]]\nheaders = \"sk-sekrit\"\n", "backends[0].headers: expected a table"),
         ("[[backends]]\nturn_detection = \"manual\"\n", "backends[0].turn_detection: expected a table"),
         ("[server]\nport = \"8080\"\n", "server.port: expected an integer, found \"8080\""),
@@ -96,6 +99,8 @@ fn numbers_out_of_range() {
         ("limits", "max_session_s", 0, 604_800),
         ("limits", "slow_client_timeout_s", 1, 604_800),
         ("functions", "client_timeout_ms", 1, 3_600_000),
+        ("functions", "max_concurrent", 1, 10_000),
+        ("functions", "max_queued", 0, 100_000),
     ] {
         for (value, fits) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
             let text = format!("[{section}]\n{key} = {value}\n{BACKEND}");
@@ -137,7 +142,10 @@ fn bad_sections() {
 #[test]
 fn bad_keys_of_a_backend() {
     for (line, expected) in [
-        ("function_calls = \"server\"", "function_calls: \"server\" is not known, must be \"client\""),
+        (
+            "function_calls = \"both\"",
+            "function_calls: \"both\" is not known, must be \"client\" or \"server\"",
+        ),
         ("dialect = \"x\"", "dialect: \"x\" is not known, must be \"auto\", \"deepgram\" or \"component\""),
         ("auth_header = \"token\"", "auth_header: \"token\" is not known, must be \"bearer\" or \"api-key\""),
         ("api_shape = \"alpha\"", "api_shape: \"alpha\" is not known, must be \"auto\", \"ga\" or \"beta\""),

@@ -22,6 +22,7 @@ log_content = false
 [auth]
 mode = "none"
 allow_anonymous = false
+allowed_origins = []
 
 [limits]
 before_ready_bytes = 2097152
@@ -35,6 +36,16 @@ slow_client_timeout_s = 10
 
 [functions]
 client_timeout_ms = 60000
+max_concurrent = 64
+max_queued = 256
+allowed_endpoint_hosts = []
+
+[[functions.route]]
+names = ["get_current_time"]
+# url is not set
+timeout_ms = 10000
+# description is not set
+# parameters is not set
 
 [simulator]
 enabled = true
@@ -76,13 +87,17 @@ tools = []
 #[test]
 fn everything_but_secrets_reads_back() {
     let text = format!(
-        "[server]\nhost = \"::\"\n[auth]\nallow_anonymous = true\n[logging]\nlevel = \"trace\"\n\
+        "[server]\nhost = \"::\"\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
+         [functions]\nmax_queued = 0\nallowed_endpoint_hosts = [\"Example.com:443\", \"[::1]\"]\n\
+         [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
+         [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\
+         [[functions.route]]\nnames = [\"get_current_time\"]\ndescription = \"now\"\n\
          [simulator.openai]\n\"odd name\" = \"a \\\"b\\\"\"\n\
          {BACKEND}instructions = \"one\\ntwo \\\"three\\\" \\u007f\"\nmodel = \"\"\nvoice = \"marin\"\n\
          turn_detection = {{ type = \"semantic_vad\", eagerness = \"high\" }}\n\
          transcription = {{ model = \"m\", language = \"en\", prompt = \"p\" }}\n\
          tools = [{{ name = \"t\", description = \"d\", parameters = {{ a = [1, 2.0, true, \"x\"], \"b c\" = {{}} }} }}]\n\
-         lock = [\"voice\", \"instructions\"]\nvoices = {{ \"aura-2-thalia-en\" = \"coral\", \"*\" = \"a\\\"b\" }}\n\
+         lock = [\"voice\", \"instructions\"]\nvoices = {{ \"aura-2-thalia-en\" = \"coral\", \"*\" = \"a\\\"b\" }}\nfunction_calls = \"server\"\n\
          {}turn_detection = {{ type = \"manual\" }}\nbarge_in = false\n\
          {}turn_detection = {{ idle_timeout_ms = 6000, threshold = 1 }}\n",
         BACKEND.replace("\"a\"", "\"b\"").replace("/a", "/b"),
@@ -95,10 +110,20 @@ fn everything_but_secrets_reads_back() {
 #[test]
 fn secrets_appear_nowhere() {
     let text = BACKEND.replace("wss://h", "ws://h/?a=b&Api-Key=sekrit&access_token=sekrit");
-    let text = format!("{text}headers = {{ X-Any = \"sekrit\" }}\napi_key_env = \"K\"\n");
+    let text = format!(
+        "[[functions.route]]\nnames = [\"f\"]\nurl = \"http://f/?a=b&sig=sekrit\"\nheaders = {{ X-Some = \"${{K}}\" }}\n\
+         {text}headers = {{ X-Any = \"sekrit\" }}\napi_key_env = \"K\"\nfunction_calls = \"server\"\n"
+    );
     let config = load_with(&text, &[("K", "sekrit")]).expect("secrets");
+    assert_eq!(config.warnings.len(), 2);
     let shown = config.show();
     assert!(!format!("{config:?} {config:#?} {shown} {}", config.backends[0].url).contains("sekrit"));
+    let route = &config.functions.routes[0];
+    assert_eq!(format!("{:?}", route.target), "http://f/?a=b&sig=***");
+    assert!(format!("{:?} {:?}", config.backends[0].function_calls, config.functions).contains("sig=***"));
+    assert!(!format!("{route:?} {route:#?} {:?}", config.backends[0].function_calls).contains("sekrit"));
+    assert!(shown.contains("url = \"http://f/?a=b&sig=***\"\n"));
+    assert!(shown.contains("headers = { X-Some = \"***\" }\n"));
     assert!(shown.contains("api_key = \"***\"\n"));
     assert!(shown.contains("headers = { X-Any = \"***\" }\n"));
     assert!(shown.contains("url = \"ws://h/?a=b&Api-Key=***&access_token=***\"\n"));

@@ -1,0 +1,91 @@
+//! What goes with a request of the gateway's own, to upstream or to an application: headers, some of them from
+//! the environment, and whose certificates are trusted. Knows nothing of who is asked for what.
+
+use std::collections::BTreeMap;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
+use serde_json::Value;
+
+use super::TlsCa;
+use super::error::ConfigError;
+use super::raw::Raw;
+use super::reader::Reader;
+
+/// Checks a table of headers and fills `${NAME}` in. `taken` says of a lower-case name why it cannot be configured.
+pub(super) fn headers(
+    raw: &BTreeMap<String, Value>,
+    reader: &Reader<'_>,
+    environment: &BTreeMap<String, String>,
+    taken: impl Fn(&str) -> Option<&'static str>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut headers = BTreeMap::new();
+    for (name, value) in raw {
+        if name.is_empty()
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        {
+            return Err(reader.error(name, "is no http header name"));
+        }
+        if let Some(reason) = taken(&name.to_ascii_lowercase()) {
+            return Err(reader.error(name, reason));
+        }
+        let Value::String(text) = value else { return Err(reader.mismatch(name, "text", value)) };
+        let filled = filled_in(text, environment).map_err(|reason| reader.error(name, reason))?;
+        if !filled.chars().all(|c| c == ' ' || c == '\t' || c.is_ascii_graphic()) {
+            return Err(reader.error(name, "holds a character that no http header can carry"));
+        }
+        headers.insert(name.clone(), filled);
+    }
+    Ok(headers)
+}
+
+/// Checks `tls_ca_file` and reads the file.
+pub(super) fn tls_ca(raw: &Raw, reader: &Reader<'_>) -> Result<Option<TlsCa>, ConfigError> {
+    const KEY: &str = "tls_ca_file";
+    if raw.is_none() {
+        return Ok(None);
+    }
+    let file = reader.required(raw, KEY)?;
+    let bad = |error: pem::Error| {
+        let reason = match error {
+            pem::Error::Io(error) => format!("cannot read {file}: {error}"),
+            other => format!("{file} is not pem: {other}"),
+        };
+        reader.error(KEY, reason)
+    };
+    let read = CertificateDer::pem_file_iter(&file).map_err(bad)?;
+    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(bad)?;
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(certificates.iter().cloned());
+    if certificates.is_empty() || unusable > 0 {
+        return Err(reader.error(KEY, format!("{file} holds no certificate, or one that cannot be used")));
+    }
+    Ok(Some(TlsCa { file, certificates }))
+}
+
+/// Whether this can be the name of an environment variable, and so is no key that stands in the wrong place.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The text with each `${NAME}` replaced by the variable of that name. What a variable holds is taken as it is.
+fn filled_in(text: &str, environment: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or("has \"${\" without \"}\"")?;
+        if !is_variable_name(name) {
+            return Err("has in \"${…}\" what is not the name of an environment variable".to_owned());
+        }
+        let value = environment.get(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
+        if value.is_empty() {
+            return Err(format!("environment variable {name} is empty"));
+        }
+        filled.push_str(before);
+        filled.push_str(value);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
