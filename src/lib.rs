@@ -20,17 +20,20 @@
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: a pure state machine with one file per topic and a [`gate::Rule`] per rule. Start at `gate/rule.rs` |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
+//! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
+//! | [`tls`] | Whom outgoing connections trust |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
 //! | [`simulator`] | A strict OpenAI Realtime server that speaks, for the default configuration and the tests |
 //! | [`talk`] | The command-line client |
 //! | [`cli`] | The commands |
 //!
-//! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`. `config` and `websocket` are beside them:
+//! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`, and `functions` stands beside the
+//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket` and `tls` are beside them:
 //! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
 //! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
-//! knows the client's messages.
+//! knows the client's messages, and asks the built-in function for the time.
 //!
 //! # What always holds
 //!
@@ -52,10 +55,12 @@
 pub mod actors;
 pub mod cli;
 pub mod config;
+pub mod functions;
 pub mod gate;
 pub mod protocol;
 pub mod server;
 pub mod simulator;
 pub mod talk;
+pub mod tls;
 pub mod translate;
 pub mod websocket;

@@ -1,17 +1,15 @@
 //! A client for WebSocket upgrades: verified TLS, small frames sent at once, no redirects.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use actix_tls::connect::{ConnectError as TcpError, ConnectInfo, Connection, Connector as TcpConnector};
 use actix_web::dev::{Service, fn_service};
 use awc::{Client, Connector, http::Uri};
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 
 use super::socket::tuned;
+use crate::tls::client_config;
 
 /// A client for WebSocket upgrades. `timeout` bounds each step of a dial. Certificates are verified against
 /// the authorities that browsers trust, and against `more` of them, which have to be valid.
@@ -27,38 +25,17 @@ pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> 
     });
     let connector = Connector::new()
         .connector(connector)
-        .rustls_0_23(tls_config(more))
+        .rustls_0_23(client_config(more))
         .timeout(timeout)
         .handshake_timeout(timeout)
         .limit(0);
     Client::builder().connector(connector).disable_redirects().disable_timeout().finish()
 }
 
-/// One TLS configuration for the process, unless there are authorities of a backend's own, so that
-/// sessions to the same server are resumed.
-fn tls_config(more: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
-    static USUAL: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    if more.is_empty() { Arc::clone(USUAL.get_or_init(|| trusting(&[]))) } else { trusting(more) }
-}
-
-fn trusting(more: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for certificate in more {
-        roots.add(certificate.clone()).expect("the configuration has checked the certificate");
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // An upgrade is a matter of HTTP/1.1, which a server would otherwise not choose.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(config)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;

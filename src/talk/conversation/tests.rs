@@ -157,8 +157,8 @@ fn a_response_that_only_calls_is_followed_by_one_that_speaks() {
     assert_eq!(
         talk.hear(&call("get_current_time", true)),
         [
-            r#"agent calls get_current_time({}) -> {"time":"1970-01-01T00:00:00Z"}"#,
-            r#"> c1={"time":"1970-01-01T00:00:00Z"}"#,
+            r#"agent calls get_current_time({}) -> {"time":"1970-01-01T00:00:00Z","timezone":"UTC"}"#,
+            r#"> c1={"time":"1970-01-01T00:00:00Z","timezone":"UTC"}"#,
         ]
     );
     assert!(talk.wait(3_000).is_empty());

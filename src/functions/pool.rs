@@ -1,0 +1,129 @@
+//! The handle that the rest of the program has: takes calls from any thread, bounds their number and hands
+//! them to the executors. Knows nothing of how a call is run.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use actix::{Actor, Addr, Arbiter, dev::SendError};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    Call, Failure, Outcome,
+    admission::{Admission, Ticket},
+    application::{Applications, route_to},
+    executor::{Execute, FunctionExecutor, Load},
+    resolver::Resolver,
+};
+use crate::config::Functions;
+
+/// How many threads run functions. A call waits for the network and not for a processor; two, so that the
+/// calls of one thread are not held up by what another of its calls makes of a large answer.
+const EXECUTORS: usize = 2;
+
+/// Runs function calls. A handle: its clones share everything, and with the last of them the threads end,
+/// together with what they run.
+#[derive(Clone)]
+pub struct ExecutorPool(Arc<Shared>);
+
+struct Shared {
+    functions: Arc<Functions>,
+    admission: Admission,
+    executors: Vec<Executor>,
+}
+
+/// An executor, its thread, and how much it has to do.
+struct Executor {
+    arbiter: Arbiter,
+    address: Addr<FunctionExecutor>,
+    load: Arc<AtomicUsize>,
+}
+
+/// A call on its way. Resolves to what became of it; dropping it cancels the call and its HTTP request.
+#[derive(Debug)]
+#[must_use = "a call that is dropped is cancelled"]
+pub struct RunningCall {
+    outcome: oneshot::Receiver<Outcome>,
+    ticket: Arc<Ticket>,
+}
+
+impl ExecutorPool {
+    /// Starts the threads. An actix system has to be running.
+    pub fn start(functions: Arc<Functions>) -> Self {
+        Self::start_with(functions, Resolver::system())
+    }
+
+    /// The same, with `resolver` to look names up.
+    pub(super) fn start_with(functions: Arc<Functions>, resolver: Resolver) -> Self {
+        let admission = Admission::new(functions.max_concurrent, functions.max_queued);
+        // Whoever was let in finds room in the mailbox.
+        let mailbox = functions.max_concurrent.saturating_add(functions.max_queued).saturating_add(1);
+        let applications = Applications::new(Arc::clone(&functions), resolver);
+        let executor = |_| {
+            let arbiter = Arbiter::new();
+            let applications = applications.clone();
+            let address = FunctionExecutor::start_in_arbiter(&arbiter.handle(), move |context| {
+                context.set_mailbox_capacity(mailbox);
+                FunctionExecutor::new(applications)
+            });
+            Executor { arbiter, address, load: Arc::default() }
+        };
+        Self(Arc::new(Shared { admission, executors: (0..EXECUTORS).map(executor).collect(), functions }))
+    }
+
+    /// Runs `call`, now or when its turn comes. Its deadline counts from here.
+    ///
+    /// # Errors
+    ///
+    /// At once, with nothing queued: [`Failure::Busy`], or [`Failure::Unknown`] if neither a route nor the call
+    /// itself says where the function is.
+    pub fn run(&self, call: Call) -> Result<RunningCall, Failure> {
+        let timeout = match (self.0.functions.route(&call.name), &call.endpoint) {
+            (Some(route), _) => route.timeout,
+            (None, Some(endpoint)) => route_to(endpoint).timeout,
+            (None, None) => return Err(Failure::Unknown(call.name)),
+        };
+        let deadline = Instant::now() + timeout;
+        let turn = self.0.admission.enter().ok_or(Failure::Busy)?;
+        let ticket = turn.ticket();
+        let (reply, outcome) = oneshot::channel();
+        // The first of those that have least to do: calls one after another then share one's connections.
+        let executor = self.0.executors.iter().min_by_key(|executor| executor.load.load(Ordering::Relaxed));
+        let executor = executor.expect("there is an executor");
+        let load = Load::of(&executor.load);
+        match executor.address.try_send(Execute { call, deadline, turn, load, reply }) {
+            Ok(()) => Ok(RunningCall { outcome, ticket }),
+            Err(SendError::Full(_)) => Err(Failure::Busy),
+            Err(SendError::Closed(_)) => Err(Failure::Stopped),
+        }
+    }
+}
+
+impl Future for RunningCall {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        Poll::Ready(ready!(Pin::new(&mut self.outcome).poll(cx)).unwrap_or(Err(Failure::Stopped)))
+    }
+}
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        // The executor hears of it in its own time; the place in the queue is free at once.
+        self.ticket.give_back();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for executor in &self.executors {
+            executor.arbiter.stop();
+        }
+    }
+}
