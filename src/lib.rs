@@ -9,7 +9,10 @@
 //!  client  ┌───────────────┐   ┌──────────────┐   ┌─────────────────┐  vendor
 //!  ◄──────►│ ClientSession │◄─►│ OrderingGate │◄─►│ UpstreamSession │◄──────►
 //!   agent  └───────────────┘   │  └─ Gate     │   └─────────────────┘ realtime
-//!   messages                   └──────────────┘                       events
+//!   messages                   └──────┬───────┘                       events
+//!                              ┌──────▼───────┐
+//!                              │ ExecutorPool │ functions, on threads of their own
+//!                              └──────────────┘
 //! ```
 //!
 //! # Where things are

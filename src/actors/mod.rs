@@ -1,6 +1,8 @@
 //! The actors of a connection: thin shells that turn the outside world into an `Input`, and an `Effect`
 //! into the outside world. [`spawn_connection`] wires one connection.
 //!
+//! Functions run in a pool on threads of its own; the gate's actor waits for what they return.
+//!
 //! All three run on the worker thread that accepted the client, so messages arrive in the order in which
 //! they were sent. Nobody waits for anybody: a leg's queue is counted in bytes by the gate, which hands a
 //! leg no more than a window at a time.
@@ -29,6 +31,7 @@ pub use trace::Trace;
 
 use crate::{
     config::Backend,
+    functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, WINDOW},
 };
 use client_session::{ClientSession, ReadSwitch};
@@ -51,6 +54,8 @@ pub struct BackendRuntime {
     pub max_client_message: usize,
     /// The largest message taken from upstream, bytes.
     pub max_upstream_message: usize,
+    /// Runs functions.
+    pub functions: ExecutorPool,
     /// Whether log lines may hold what is said.
     pub log_content: bool,
 }
@@ -91,6 +96,7 @@ pub fn spawn_connection<G: 'static>(
         trace.clone(),
     );
     let request_id = trace.connection().to_owned();
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     context.run(OrderingGate::new(
         Gate::new(Arc::clone(&runtime.backend), runtime.limits.clone(), request_id),
         GateParts {
@@ -100,6 +106,8 @@ pub fn spawn_connection<G: 'static>(
             upstream: upstream.start().recipient(),
             trace,
             log_content: runtime.log_content,
+            functions: runtime.functions.clone(),
+            traceparent: traceparent.map(str::to_owned),
             on_end: Box::new(on_end),
         },
     ));

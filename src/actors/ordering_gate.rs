@@ -2,11 +2,15 @@
 //! effects in order, and keeps one timer.
 
 use std::{
+    collections::HashMap,
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
+    WrapFuture,
+};
 
 use super::{
     ClientSocket, Shutdown, Trace,
@@ -15,7 +19,11 @@ use super::{
     describe::{describe_effect, describe_input, leg_name, log_level},
     messages::{FromLeg, ToClient, ToUpstream},
 };
-use crate::gate::{ClientFrame, Effect, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame};
+use crate::{
+    functions::{Call, ExecutorPool, Outcome},
+    gate::{ClientFrame, Effect, FunctionRun, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
+    protocol::{ids::CallId, shorten},
+};
 
 /// The actor.
 pub struct OrderingGate {
@@ -23,6 +31,8 @@ pub struct OrderingGate {
     parts: GateParts,
     audio: AudioPath,
     timer: Option<(Instant, SpawnHandle)>,
+    /// Functions that run; stopping one that waits here cancels it.
+    calls: HashMap<CallId, SpawnHandle>,
     opened: Instant,
     steps: u64,
 }
@@ -35,6 +45,10 @@ pub(super) struct GateParts {
     pub(super) upstream: Recipient<ToUpstream>,
     pub(super) trace: Trace,
     pub(super) log_content: bool,
+    /// Runs functions.
+    pub(super) functions: ExecutorPool,
+    /// The client's `traceparent` header, for the functions' applications.
+    pub(super) traceparent: Option<String>,
     /// Dropped when the connection has ended.
     pub(super) on_end: Box<dyn std::any::Any>,
 }
@@ -52,7 +66,15 @@ fn clock() -> Instant {
 
 impl OrderingGate {
     pub(super) fn new(gate: Gate, parts: GateParts) -> Self {
-        Self { gate, parts, audio: AudioPath::default(), timer: None, opened: clock(), steps: 0 }
+        Self {
+            gate,
+            parts,
+            audio: AudioPath::default(),
+            timer: None,
+            calls: HashMap::new(),
+            opened: clock(),
+            steps: 0,
+        }
     }
 
     fn step(&mut self, input: Input, context: &mut Context<Self>) {
@@ -91,7 +113,12 @@ impl OrderingGate {
                     Leg::Upstream => self.to_upstream(ToUpstream::Resume, context),
                 }
             }
-            Effect::Execute(_) | Effect::CancelFunction(_) => (),
+            Effect::Execute(run) => self.execute(run, context),
+            Effect::CancelFunction(id) => {
+                if let Some(call) = self.calls.remove(&id) {
+                    context.cancel_future(call);
+                }
+            }
             Effect::Held(_) | Effect::Ignored(_) => (),
             Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
             Effect::Close { leg: Leg::Client, code, reason } => {
@@ -140,6 +167,44 @@ impl OrderingGate {
             }
         };
         self.to_upstream(message, context);
+    }
+
+    fn execute(&mut self, run: FunctionRun, context: &mut Context<Self>) {
+        let FunctionRun { id, name, arguments, endpoint } = run;
+        let traceparent = self.parts.traceparent.clone();
+        let call = Call { id: id.clone(), name: name.clone(), arguments, endpoint, traceparent };
+        let begun = clock();
+        let running = self.parts.functions.run(call);
+        let outcome = async move { running?.await };
+        let finished = id.clone();
+        let finish = outcome.into_actor(self).map(move |outcome, this: &mut Self, context| {
+            this.calls.remove(&finished);
+            this.log_function(&finished, &name, begun, &outcome);
+            let outcome = outcome.map_err(|failure| failure.to_string());
+            this.step(Input::FunctionFinished { call_id: finished, outcome }, context);
+        });
+        self.calls.insert(id, context.spawn(finish));
+    }
+
+    /// What the application said is content, also where it is an error; the kind of a failure is not.
+    fn log_function(&self, id: &CallId, name: &str, begun: Instant, outcome: &Outcome) {
+        let (trace, call, name) = (&self.parts.trace, shorten(id.to_string()), shorten(name.to_owned()));
+        let took = clock().duration_since(begun).as_millis();
+        match outcome {
+            Ok(content) => {
+                let bytes = content.len();
+                log::info!(
+                    "{trace} dir=function name={name} call={call} took_ms={took} content_bytes={bytes}"
+                );
+            }
+            Err(failure) => {
+                let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+                let code = failure.code();
+                log::warn!(
+                    "{trace} dir=function name={name} call={call} took_ms={took} failed={code}{cause}"
+                );
+            }
+        }
     }
 
     fn to_client(&self, message: ToClient, context: &mut Context<Self>) {

@@ -22,6 +22,7 @@ use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
 use crate::{
     actors::{BackendRuntime, ClientSocket, Dialer},
     config::{Backend, BackendUrl, Config},
+    functions::ExecutorPool,
     gate::Limits,
     simulator,
 };
@@ -61,13 +62,14 @@ impl Server {
         let sessions = Arc::new(Sessions::new(config.server.max_sessions));
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
+        let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let mut server = HttpServer::new(move || {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
                 .configure(http::routes);
             for backend in &config.backends {
-                let runtime = Rc::new(runtime(backend, &config, address));
+                let runtime = Rc::new(runtime(backend, &config, &functions, address));
                 for path in std::iter::once(&backend.path).chain(&backend.aliases) {
                     app = app.service(upgrade::resource(path, Rc::clone(&runtime)));
                 }
@@ -105,7 +107,12 @@ fn keep_socket(socket: &dyn Any, data: &mut Extensions) {
     }
 }
 
-fn runtime(backend: &Backend, config: &Config, address: SocketAddr) -> BackendRuntime {
+fn runtime(
+    backend: &Backend,
+    config: &Config,
+    functions: &ExecutorPool,
+    address: SocketAddr,
+) -> BackendRuntime {
     let limits = &config.limits;
     BackendRuntime {
         dialer: Rc::new(Dialer::new(backend, dial_url(backend, address))),
@@ -121,6 +128,7 @@ fn runtime(backend: &Backend, config: &Config, address: SocketAddr) -> BackendRu
         },
         max_client_message: limits.max_message_bytes,
         max_upstream_message: limits.max_upstream_message_bytes,
+        functions: functions.clone(),
         log_content: config.logging.log_content,
     }
 }
