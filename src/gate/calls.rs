@@ -202,7 +202,8 @@ impl FunctionCalls {
         now: Instant,
         patience: Duration,
     ) -> Option<OpenCall> {
-        self.answer(id, |call| matches!(call.runner, Runner::Pool { started: true, .. }), now, patience)
+        let pools = |call: &OpenCall| matches!(call.runner, Runner::Pool { started: true, .. });
+        self.answer(id, |call| pools(call) || Rule::OneAnswerPerCall.is_off(), now, patience)
     }
 
     /// The call is answered for whoever did not, as [`Self::answer_of_client`].
