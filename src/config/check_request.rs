@@ -22,9 +22,7 @@ pub(super) fn headers(
 ) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut headers = BTreeMap::new();
     for (name, value) in raw {
-        if name.is_empty()
-            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
-        {
+        if !is_header_name(name) {
             return Err(reader.error(name, "is no http header name"));
         }
         if let Some(reason) = taken(&name.to_ascii_lowercase()) {
@@ -32,7 +30,7 @@ pub(super) fn headers(
         }
         let Value::String(text) = value else { return Err(reader.mismatch(name, "text", value)) };
         let filled = filled_in(text, environment).map_err(|reason| reader.error(name, reason))?;
-        if !filled.chars().all(|c| c == ' ' || c == '\t' || c.is_ascii_graphic()) {
+        if !is_header_value(&filled) {
             return Err(reader.error(name, "holds a character that no http header can carry"));
         }
         headers.insert(name.clone(), filled);
@@ -62,6 +60,16 @@ pub(super) fn tls_ca(raw: &Raw, reader: &Reader<'_>) -> Result<Option<TlsCa>, Co
         return Err(reader.error(KEY, format!("{file} holds no certificate, or one that cannot be used")));
     }
     Ok(Some(TlsCa { file, certificates }))
+}
+
+/// Whether this is the name of an HTTP header (RFC 9110, token).
+pub(crate) fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+}
+
+/// Whether an HTTP header can carry this text.
+pub(crate) fn is_header_value(value: &str) -> bool {
+    value.chars().all(|c| c == ' ' || c == '\t' || c.is_ascii_graphic())
 }
 
 /// Whether this can be the name of an environment variable, and so is no key that stands in the wrong place.

@@ -33,6 +33,7 @@ pub use self::backend::{
     ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
     Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
 };
+pub(crate) use self::check_request::{is_header_name, is_header_value};
 pub use self::error::ConfigError;
 pub use self::functions::{BuiltIn, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target};
 

@@ -6,6 +6,7 @@
 //! | `settings.rs` | `Settings` | the first `session.update`, and how audio is converted |
 //! | `updates.rs` | `UpdatePrompt` and the like | what changes in the session |
 //! | `think.rs`, `listen.rs`, `speak.rs`, `context.rs`, `formats.rs`, `turns.rs` | members of both | members of the session |
+//! | `functions.rs` | functions of the configuration and of the client | tools of the session, endpoints that may be called |
 //! | `providers.rs` | provider objects | nothing: it says which of their values are refused |
 //! | `to_upstream.rs` | the client's other messages | events |
 //! | `to_client.rs` | upstream's events | messages |

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     context::previous_conversation,
     formats::{audio_plan, realtime_format},
-    functions::Endpoint,
+    functions::{self, Endpoint},
     listen, providers, speak,
     think::{self, Thinking},
     turns::{realtime_turn_detection, turn_taking},
@@ -196,7 +196,9 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
     let previous = previous_conversation(agent)?;
     let greeting = agent.greeting.clone().filter(|text| !text.trim().is_empty() && previous.is_empty());
     let prompt = thinking.prompt.or_else(|| backend.instructions.clone());
-    let operator_tools = || Some(think::operator_tools(backend)).filter(|tools| !tools.is_empty());
+    let stated = thinking.tools.is_some();
+    let tools = thinking.tools.unwrap_or_else(|| functions::operator_tools(backend));
+    let tools = Some(functions::with_offered(tools, backend)).filter(|tools| stated || !tools.is_empty());
 
     let session = realtime::Session {
         kind: Some("realtime".to_owned()),
@@ -215,7 +217,7 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
             }),
             output: output_config(agent, backend, output_format, &mut locked)?,
         }),
-        tools: thinking.tools.or_else(operator_tools),
+        tools,
         tool_choice: thinking.tool_choice,
         max_output_tokens: thinking.max_output_tokens,
         prompt: thinking.stored_prompt,
@@ -231,8 +233,8 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
         previous,
         history: settings.flags.as_ref().and_then(|flags| flags.history),
         think_model: thinking.model,
-        endpoints: BTreeMap::new(),
-        warnings: locked_notice(&locked).into_iter().collect(),
+        endpoints: thinking.endpoints.allowed,
+        warnings: locked_notice(&locked).into_iter().chain(thinking.endpoints.warnings).collect(),
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
+    functions::{Endpoints, endpoints},
     providers,
     settings::{SettingsError, entries, invalid, text_member, without_nulls},
 };
@@ -21,6 +22,8 @@ use crate::{
 pub(super) struct Thinking {
     pub(super) prompt: Option<String>,
     pub(super) tools: Option<Vec<realtime::Tool>>,
+    /// Where the client has some of those run.
+    pub(super) endpoints: Endpoints,
     pub(super) tool_choice: Option<Value>,
     pub(super) output_modalities: Option<Vec<String>>,
     pub(super) max_output_tokens: Option<Value>,
@@ -58,7 +61,9 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
     let instructions = backend.lock.instructions;
     let prompt = lock(instructions, think.prompt.is_some(), "prompt");
     let managed_prompt = lock(instructions, think.managed_prompt.is_some(), "managedPrompt");
-    let functions = lock(backend.lock.tools, think.functions.is_some(), "functions");
+    let functions_given = lock(backend.lock.tools, think.functions.is_some(), "functions");
+    let functions = think.functions.as_deref().filter(|_| functions_given);
+    let functions_path = format!("{path}.functions");
     let tool_choice = lock(backend.lock.tools, think.tool_choice.is_some(), "toolChoice");
 
     let model = match &think.provider {
@@ -73,10 +78,11 @@ fn thinking(think: &Think, path: &str, backend: &Backend) -> Result<Thinking, Se
     check_context_length(think.context_length.as_ref(), &format!("{path}.context_length"))?;
     Ok(Thinking {
         prompt: think.prompt.clone().filter(|_| prompt),
-        tools: match think.functions.as_ref().filter(|_| functions) {
+        tools: match functions {
             None => None,
-            Some(functions) => Some(tools(functions, &format!("{path}.functions"))?),
+            Some(functions) => Some(tools(functions, &functions_path)?),
         },
+        endpoints: endpoints(functions.unwrap_or_default(), &functions_path, backend),
         tool_choice: match think.tool_choice.as_ref().filter(|_| tool_choice) {
             None => None,
             Some(choice) => Some(choice_of_tool(choice, &format!("{path}.toolChoice"))?),
@@ -101,18 +107,6 @@ fn check_context_length(length: Option<&Value>, path: &str) -> Result<(), Settin
         return Ok(());
     }
     Err(invalid(path, "is neither a positive integer nor max"))
-}
-
-/// The operator's tools as the session has them.
-pub(super) fn operator_tools(backend: &Backend) -> Vec<realtime::Tool> {
-    let tools = backend.tools.iter().map(|tool| realtime::Tool {
-        kind: Some("function".to_owned()),
-        name: Some(tool.name.clone()),
-        description: tool.description.clone(),
-        parameters: Some(tool.parameters.clone()),
-        ..Default::default()
-    });
-    tools.collect()
 }
 
 /// The API takes one modality; audio always brings its transcript, so both are audio.
@@ -198,7 +192,7 @@ fn tool(function: &Function, path: &str) -> Result<realtime::Tool, SettingsError
     })
 }
 
-/// Nothing is sent to an endpoint of the client's; a wrong one is told nevertheless, as by the vendor.
+/// What is wrong whether the endpoint is used or not; `functions` judges those of functions further.
 pub(super) fn check_endpoint(endpoint: Option<&Endpoint>, path: &str) -> Result<(), SettingsError> {
     let Some(endpoint) = endpoint else { return Ok(()) };
     if let Some(url) = &endpoint.url {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    functions::Endpoint,
+    functions::{self, Endpoint},
     listen,
     settings::{SettingsError, locked_notice, warning},
     speak::{self, Speaking},
@@ -86,6 +86,7 @@ pub fn update_think(message: &UpdateThink, backend: &Backend) -> Result<Change, 
     let Thinking {
         prompt,
         tools,
+        endpoints,
         tool_choice,
         output_modalities,
         max_output_tokens,
@@ -98,7 +99,9 @@ pub fn update_think(message: &UpdateThink, backend: &Backend) -> Result<Change, 
         change.prompt = PromptChange::Replace(prompt.or_else(|| backend.instructions.clone()));
     }
     if !backend.lock.tools {
-        change.session.tools = Some(tools.unwrap_or_else(|| think::operator_tools(backend)));
+        let tools = tools.unwrap_or_else(|| functions::operator_tools(backend));
+        change.session.tools = Some(functions::with_offered(tools, backend));
+        change.endpoints = Some(endpoints.allowed);
         change.session.tool_choice = Some(tool_choice.unwrap_or_else(|| json!("auto")));
     }
     change.session.output_modalities = output_modalities.or_else(|| Some(vec!["audio".to_owned()]));
@@ -106,6 +109,7 @@ pub fn update_think(message: &UpdateThink, backend: &Backend) -> Result<Change, 
     change.session.prompt = stored_prompt;
     change.think_model = model;
     change.warnings.extend(locked_notice(&locked));
+    change.warnings.extend(endpoints.warnings);
     Ok(change)
 }
 

@@ -1,6 +1,7 @@
 //! Translation from outside: JSON of one protocol in, JSON of the other out.
 
 mod beta;
+mod functions;
 mod settings;
 mod to_client;
 mod to_upstream;

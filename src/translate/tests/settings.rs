@@ -1,6 +1,9 @@
 //! Settings and the session that it becomes, as a table: `fixtures/settings/*.json`. A case has `settings`,
 //! optional TOML of the `backend`, and either the whole `session` or the `error`; it may also say
-//! `greeting`, `component`, `audio`, `turns`, `prompt`, `previous`, `history`, `think_model` and `warnings`.
+//! `greeting`, `component`, `audio`, `turns`, `prompt`, `previous`, `history`, `think_model`, `endpoints` and
+//! `warnings`.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +15,10 @@ use crate::{
         DecodeError,
         agent::{ClientMessage, Notice, Settings},
     },
-    translate::settings::{AudioPlan, Translated, TurnTaking, instructions, translate},
+    translate::{
+        functions::Endpoint,
+        settings::{AudioPlan, Translated, TurnTaking, instructions, translate},
+    },
 };
 
 #[derive(Deserialize)]
@@ -36,6 +42,9 @@ struct Case {
     history: Option<Value>,
     #[serde(default, deserialize_with = "present")]
     think_model: Option<Value>,
+    /// By name; none where the case does not say.
+    #[serde(default = "nothing")]
+    endpoints: Value,
     /// Each as `CODE: description`; none where the case does not say.
     #[serde(default)]
     warnings: Vec<String>,
@@ -63,7 +72,7 @@ fn decode(settings: &Value) -> Result<Settings, DecodeError> {
 }
 
 /// What a Settings comes to, or the error's code and path.
-fn outcome(settings: &Value, backend: &Backend) -> Result<Translated, Value> {
+pub(super) fn outcome(settings: &Value, backend: &Backend) -> Result<Translated, Value> {
     let settings = match decode(settings) {
         Ok(settings) => settings,
         Err(DecodeError::Invalid { path, .. }) => {
@@ -122,7 +131,22 @@ fn check(case: &Case, place: &str) {
     if let Some(model) = &case.think_model {
         assert_eq!(json!(translated.think_model), *model, "{place}");
     }
+    assert_eq!(describe_endpoints(&translated.endpoints), case.endpoints, "{place}");
     assert_eq!(lines(&translated.warnings), case.warnings, "{place}");
+}
+
+fn nothing() -> Value {
+    json!({})
+}
+
+/// Each as its URL and, name after value, its headers.
+pub(super) fn describe_endpoints(endpoints: &BTreeMap<String, Endpoint>) -> Value {
+    let describe = |(name, endpoint): (&String, &Endpoint)| {
+        let headers = endpoint.headers.iter().flat_map(|(name, value)| [name.as_str(), value]);
+        let words: Vec<_> = std::iter::once(endpoint.url.as_str()).chain(headers).collect();
+        (name.clone(), json!(words))
+    };
+    Value::Object(endpoints.iter().map(describe).collect())
 }
 
 pub(super) fn lines(warnings: &[Notice]) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! Each update and what it changes, as a table: `fixtures/updates/*.json`. A case has the `message`,
 //! optional TOML of the `backend`, and either the whole `session` (without its `type`) or the `error`; `prompt`
-//! (where the case does not say: kept), `think_model` and `warnings` are what else the change holds.
+//! (where the case does not say: kept), `think_model`, `endpoints` and `warnings` are what else the change holds.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     each_case,
-    settings::{backend, lines, numbers, present},
+    settings::{backend, describe_endpoints, lines, numbers, present},
 };
 use crate::{
     config::Backend,
@@ -31,6 +31,9 @@ struct Case {
     prompt: Value,
     #[serde(default, deserialize_with = "present")]
     think_model: Option<Value>,
+    /// By name, or null where the message does not state them; not looked at where the case does not say.
+    #[serde(default, deserialize_with = "present")]
+    endpoints: Option<Value>,
     /// Each as `CODE: description`; none where the case does not say.
     #[serde(default)]
     warnings: Vec<String>,
@@ -88,6 +91,10 @@ fn check(case: &Case, place: &str) {
     assert_eq!(change.is_empty(), *session == json!({}) && case.prompt == keep(), "{place}");
     if let Some(model) = &case.think_model {
         assert_eq!(json!(change.think_model), *model, "{place}");
+    }
+    if let Some(endpoints) = &case.endpoints {
+        let stated = change.endpoints.as_ref().map_or(Value::Null, describe_endpoints);
+        assert_eq!(stated, *endpoints, "{place}");
     }
     assert_eq!(lines(&change.warnings), case.warnings, "{place}");
 }
