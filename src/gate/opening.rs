@@ -18,7 +18,10 @@ use crate::{
         ids::EventId,
         realtime::{ClientEvent, Session, SessionUpdate},
     },
-    translate::settings::{SettingsError, Translated, translate},
+    translate::{
+        functions::Endpoint,
+        settings::{SettingsError, Translated, translate},
+    },
 };
 
 /// The pause between a response and the update of a Settings that it held back (R3).
@@ -370,7 +373,8 @@ impl Gate {
 }
 
 fn settings_weight(translated: &Translated) -> usize {
-    let Translated { session, prompt, previous, greeting, .. } = translated;
+    let Translated { session, prompt, previous, greeting, endpoints, .. } = translated;
     let texts = [prompt, greeting].into_iter().flatten().chain([previous]).map(String::len);
-    size_of::<Translated>() + json_len(session) + texts.sum::<usize>()
+    let endpoints = endpoints.values().map(Endpoint::bytes).sum::<usize>();
+    size_of::<Translated>() + json_len(session) + texts.sum::<usize>() + endpoints
 }

@@ -175,7 +175,9 @@ impl Gate {
             PromptChange::Add(text) | PromptChange::Replace(Some(text)) => text.len(),
             PromptChange::Keep | PromptChange::Replace(None) => 0,
         };
-        let weight = size_of::<Update>() + prompt + json_len(&change.session);
+        let endpoints =
+            change.endpoints.iter().flat_map(BTreeMap::values).map(Endpoint::bytes).sum::<usize>();
+        let weight = size_of::<Update>() + prompt + json_len(&change.session) + endpoints;
         self.updates.waiting.push_back(Update { change, ack, weight });
         if self.updates.in_flight.is_some() {
             self.held(Rule::OneSessionUpdate);

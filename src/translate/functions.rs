@@ -26,6 +26,15 @@ pub struct Endpoint {
     pub headers: Vec<(String, String)>,
 }
 
+impl Endpoint {
+    /// What it takes, about, bytes.
+    pub fn bytes(&self) -> usize {
+        let headers =
+            self.headers.iter().map(|(name, value)| name.len() + value.len() + size_of::<[String; 2]>());
+        size_of::<Self>() + self.url.as_str().len() + headers.sum::<usize>()
+    }
+}
+
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Endpoint({}, {} headers)", self.url.origin().ascii_serialization(), self.headers.len())

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    scenario::{at, check, deepgram, fresh},
-    words::{created, done, say, session_updated, settings, transcript_done},
+    scenario::{at, check, deepgram, endpoints_at, fresh, function_at},
+    words::{client, created, done, say, session_updated, settings, transcript_done},
 };
 use crate::gate::Input;
 
@@ -33,6 +33,36 @@ fn r03_settings_that_wait_count_against_the_budget_whole() {
                     "resume client",
                 ],
             ),
+        ],
+    );
+}
+
+/// Where the client's functions run counts as well, in Settings and in changes that wait.
+#[test]
+fn endpoints_count_against_the_budget() {
+    // None of it stands in what goes up.
+    let functions: Vec<_> =
+        (0..10).map(|n| function_at(&format!("f{n}"), "functions.example", 2_000)).collect();
+    let connected = || {
+        let fresh = fresh().backend(|backend| backend.function_calls = endpoints_at("functions.example"));
+        fresh.upto(Input::ClientConnected).upto(Input::UpstreamOpened)
+    };
+    let large = settings(&json!({"think": {"functions": functions}}).to_string());
+    check(
+        connected().limits(|limits| limits.before_ready = 30_000),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, large.clone(), ["held R3"]),
+            at(2, large, ["held R3", "pause client"]),
+        ],
+    );
+    let update = client(&json!({"type": "UpdateThink", "think": {"functions": functions}}).to_string());
+    check(
+        connected().upto(settings("{}")).upto(session_updated()).limits(|limits| limits.leg = 30_000),
+        [
+            at(0, update.clone(), ["up session.update"]),
+            at(1, update.clone(), ["held R3"]),
+            at(2, update, ["held R3", "pause client"]),
         ],
     );
 }

@@ -1,7 +1,7 @@
 //! R8 and R9 for functions that run here: handed to the pool, told to the client, answered upstream once.
 
 use super::{
-    scenario::{Scenario, at, check, component, deepgram, due, fresh, here},
+    scenario::{Scenario, at, check, component, deepgram, due, endpoints_at, fresh, function_at, here},
     words::{
         agent_item, answer, audio, bare_audio_done, bare_call, call_done, client, client_closes, closed,
         confirmed, created, done, finished, inject, message_added, session_updated, settings, speech_started,
@@ -372,6 +372,56 @@ fn the_component_is_told_that_the_agent_works() {
                 finished("call_a", Ok("1")),
                 ["client FunctionCallResponse", "client AgentThinking", "up output call_a"],
             ),
+        ],
+    );
+}
+
+/// "called only if its host is on `functions.allowed_endpoint_hosts` …: else a Warning, and the call goes to the
+/// client"; what a change says of it is in force once upstream has acknowledged the change (R3).
+#[test]
+fn a_function_with_an_allowed_endpoint_runs_there() {
+    let think = |functions: serde_json::Value| serde_json::json!({"functions": functions});
+    let allowed = || function_at("f", "functions.example", 0);
+    let other = || function_at("g", "other.example", 0);
+    let opened = fresh().backend(|backend| backend.function_calls = endpoints_at("functions.example"));
+    let update =
+        serde_json::json!({"type": "UpdateThink", "think": think(serde_json::json!([{"name": "f"}]))});
+    let agent = serde_json::json!({"think": think(serde_json::json!([allowed(), other()]))});
+    check(
+        opened.upto(Input::ClientConnected).upto(Input::UpstreamOpened),
+        [
+            at(
+                0,
+                settings(&agent.to_string()),
+                ["client Warning(ENDPOINT_NOT_ALLOWED)", "up session.update"],
+            ),
+            at(1, session_updated(), ["use audio", "client SettingsApplied"]),
+            at(2, created("resp_1"), []),
+            at(2, call_done("resp_1", 0, "call_a", "f", "completed"), []),
+            at(2, call_done("resp_1", 1, "call_b", "g", "completed"), []),
+            at(
+                3,
+                done("resp_1", "completed"),
+                [
+                    "client FunctionCallRequest call_a=f({}) runs here call_b=g({})",
+                    "run call_a=f({}) at http://functions.example/f?",
+                ],
+            ),
+            at(4, client(&update.to_string()), ["up session.update"]),
+            at(5, created("resp_2"), []),
+            at(5, call_done("resp_2", 0, "call_c", "f", "completed"), []),
+            at(
+                6,
+                done("resp_2", "completed"),
+                [
+                    "client FunctionCallRequest call_c=f({}) runs here",
+                    "run call_c=f({}) at http://functions.example/f?",
+                ],
+            ),
+            at(7, session_updated(), ["client ThinkUpdated"]),
+            at(8, created("resp_3"), []),
+            at(8, call_done("resp_3", 0, "call_d", "f", "completed"), []),
+            at(9, done("resp_3", "completed"), ["client FunctionCallRequest call_d=f({})"]),
         ],
     );
 }

@@ -11,9 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use url::Host;
+
 use super::{oracle::Oracle, render, transcript::Transcript, words};
 use crate::{
-    config::{Backend, BackendUrl, FunctionCalls, Functions, Route, Target},
+    config::{Backend, BackendUrl, EndpointHost, FunctionCalls, Functions, Route, Target},
     gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
     protocol::{
         agent::{ClientMessage, ServerMessage},
@@ -152,6 +154,19 @@ pub(super) fn here(names: &[&str]) -> FunctionCalls {
     let route = |name: &&str| Route::new(vec![(*name).to_owned()], application());
     let functions = Functions { routes: names.iter().map(route).collect(), ..Functions::default() };
     FunctionCalls::Server(Arc::new(functions))
+}
+
+/// What a client says of a function that is to run at `host`, with a query of this many bytes.
+pub(super) fn function_at(name: &str, host: &str, bytes: usize) -> serde_json::Value {
+    let url = format!("http://{host}/f?{}", "x".repeat(bytes));
+    serde_json::json!({"name": name, "endpoint": {"url": url}})
+}
+
+/// The client's functions may run at this host, and none runs here otherwise.
+pub(super) fn endpoints_at(host: &str) -> FunctionCalls {
+    let host = EndpointHost { host: Host::parse(host).expect("a host"), port: None };
+    let (routes, allowed_endpoint_hosts) = (Vec::new(), vec![host]);
+    FunctionCalls::Server(Arc::new(Functions { routes, allowed_endpoint_hosts, ..Functions::default() }))
 }
 
 impl Scenario {
