@@ -196,11 +196,12 @@ pub(super) fn unnamed_built_ins(routes: &[Route]) -> impl Iterator<Item = Route>
     BuiltIn::ALL.into_iter().filter(unnamed).map(route)
 }
 
-const OWN_HEADERS: [&str; 11] = [
+const OWN_HEADERS: [&str; 12] = [
     "accept-encoding",
     "connection",
     "expect",
     "host",
+    "http2-settings",
     "idempotency-key",
     "keep-alive",
     "te",
