@@ -11,7 +11,10 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    task::unconstrained,
+};
 
 /// The places of a pool.
 #[derive(Debug)]
@@ -46,8 +49,9 @@ impl Admission {
     pub(super) fn enter(&self) -> Option<Turn> {
         let mut place = Box::pin(Arc::clone(&self.running).acquire_owned());
         // The first look puts the call in the queue: who came first is decided here, and not when an
-        // executor comes to it.
-        let (place, waits): (Pin<Box<dyn Future<Output = _> + Send>>, _) = match (&mut place).now_or_never() {
+        // executor comes to it. Tokio would cut it short for a caller that has done much in one go.
+        let looked = unconstrained(&mut place).now_or_never();
+        let (place, waits): (Pin<Box<dyn Future<Output = _> + Send>>, _) = match looked {
             Some(permit) => (Box::pin(std::future::ready(permit)), false),
             None => (place, true),
         };

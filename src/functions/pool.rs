@@ -27,6 +27,9 @@ use crate::config::Functions;
 /// calls of one thread are not held up by what another of its calls makes of a large answer.
 const EXECUTORS: usize = 2;
 
+/// How many cancelled calls a mailbox has room for besides those that wait.
+const CANCELLED: usize = 1024;
+
 /// Runs function calls. A handle: its clones share everything, and with the last of them the threads end,
 /// together with what they run.
 #[derive(Clone)]
@@ -62,16 +65,20 @@ impl ExecutorPool {
     /// The same, with `resolver` to look names up.
     pub(super) fn start_with(functions: Arc<Functions>, resolver: Resolver) -> Self {
         let admission = Admission::new(functions.max_concurrent, functions.max_queued);
-        // Whoever was let in finds room in the mailbox.
-        let mailbox = functions.max_concurrent.saturating_add(functions.max_queued).saturating_add(1);
+        // Whoever was let in finds room in the mailbox, whatever was cancelled before an executor came to it.
+        let mailbox = functions.max_concurrent.saturating_add(functions.max_queued).saturating_add(CANCELLED);
         let applications = Applications::new(Arc::clone(&functions), resolver);
         let executor = |_| {
             let arbiter = Arbiter::new();
             let applications = applications.clone();
+            let (started, has_started) = std::sync::mpsc::channel();
             let address = FunctionExecutor::start_in_arbiter(&arbiter.handle(), move |context| {
                 context.set_mailbox_capacity(mailbox);
+                started.send(()).expect("the pool waits for it");
                 FunctionExecutor::new(applications)
             });
+            // Until then a mailbox holds 16.
+            has_started.recv().expect("a new thread starts its actor");
             Executor { arbiter, address, load: Arc::default() }
         };
         Self(Arc::new(Shared { admission, executors: (0..EXECUTORS).map(executor).collect(), functions }))
@@ -125,5 +132,60 @@ impl Drop for Shared {
         for executor in &self.executors {
             executor.arbiter.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_threads_end_with_the_last_handle() {
+        for _ in 0..10 {
+            let pool = ExecutorPool::start(Arc::default());
+            let watch = |executor: &Executor| {
+                let (alive, ended) = oneshot::channel::<()>();
+                assert!(executor.arbiter.spawn(async move {
+                    let _alive = alive;
+                    pending().await
+                }));
+                ended
+            };
+            let mut ends: Vec<_> = pool.0.executors.iter().map(watch).collect();
+            assert_eq!(ends.len(), EXECUTORS);
+            drop(pool.clone());
+            assert!(ends.iter_mut().all(|end| end.try_recv() == Err(oneshot::error::TryRecvError::Empty)));
+            drop(pool);
+            for end in ends {
+                assert!(end.await.is_err());
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_call_goes_to_whoever_has_least_to_do() {
+        let pool = ExecutorPool::start(Arc::default());
+        let loads =
+            || pool.0.executors.iter().map(|executor| executor.load.load(Ordering::Relaxed)).collect();
+        let busy = Load::of(&pool.0.executors[0].load);
+        // It is the second's to do, whose mailbox is closed.
+        pool.0.executors[1].arbiter.stop();
+        while pool.0.executors[1].address.connected() {
+            tokio::task::yield_now().await;
+        }
+        let call = || Call {
+            id: "call_1".into(),
+            name: "get_current_time".to_owned(),
+            arguments: String::new(),
+            endpoint: None,
+            traceparent: None,
+        };
+        assert_eq!(pool.run(call()).err(), Some(Failure::Stopped));
+        drop(busy);
+        assert!(pool.run(call()).expect("a place").await.is_ok());
+        let loads: Vec<usize> = loads();
+        assert_eq!(loads, [0, 0]);
     }
 }

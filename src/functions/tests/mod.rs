@@ -1,17 +1,26 @@
 //! The pool against applications on loopback, each test with the exact outcome and what the server saw.
 
 mod answers;
+mod bounds;
+mod endpoints;
+mod retries;
+mod reuse;
 mod server;
+mod tls;
+mod troubles;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Call, ExecutorPool, Outcome};
+use super::{Call, ExecutorPool};
 use crate::config::{Functions, Route, Target};
 
-/// A route for every function, to `url`, with much time.
+/// More time than any call here needs.
+const AMPLE: Duration = Duration::from_secs(60);
+
+/// A route for every function, to `url`, with ample time.
 fn route(url: url::Url) -> Route {
     let mut route = Route::new(vec!["*".to_owned()], Target::Url(url));
-    route.timeout = Duration::from_secs(60);
+    route.timeout = AMPLE;
     route
 }
 
@@ -31,7 +40,18 @@ fn call() -> Call {
     }
 }
 
-/// What becomes of a call.
-async fn run(pool: &ExecutorPool) -> Outcome {
-    pool.run(call()).expect("a place").await
+/// What the model is told of `call`: a result, or why there is none.
+async fn told(pool: &ExecutorPool, call: Call) -> Result<String, String> {
+    pool.run(call).expect("a place").await.map_err(|failure| failure.to_string())
 }
+
+/// The same for any call.
+async fn run(pool: &ExecutorPool) -> Result<String, String> {
+    told(pool, call()).await
+}
+
+fn sunny() -> Result<String, String> {
+    Ok("sunny".to_owned())
+}
+
+const SUNNY: &str = r#"{"content":"sunny"}"#;

@@ -5,10 +5,11 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -46,7 +47,11 @@ impl Server {
     /// A server that hands each connection to `script`, on a thread of its own. A script that panics fails
     /// the test by what the client then misses.
     pub(super) fn start(script: impl Fn(Peer) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::start_at("127.0.0.1:0", script)
+    }
+
+    fn start_at(address: &str, script: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (sender, seen) = mpsc::unbounded_channel();
         let (requests, connections) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
@@ -68,20 +73,16 @@ impl Server {
 
     /// A server that answers every request with `answer`, and keeps its connections.
     pub(super) fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        Self::at("127.0.0.1:0", answer)
+    }
+
+    /// The same at another address.
+    pub(super) fn at(address: &str, answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
-        Self::start(move |mut peer| {
+        Self::start_at(address, move |mut peer| {
             while peer.request().is_some() {
                 peer.send(&answer);
             }
-        })
-    }
-
-    /// A server whose connections are served by one script each, in turn; there are no more than that.
-    pub(super) fn scripts(scripts: Vec<Box<dyn FnOnce(Peer) + Send>>) -> Self {
-        let scripts = Mutex::new(scripts.into_iter());
-        Self::start(move |peer| {
-            let script = scripts.lock().expect("no script panics here").next();
-            script.expect("no further connection was expected")(peer);
         })
     }
 
@@ -134,6 +135,11 @@ impl Peer {
         request
     }
 
+    /// Waits until the client has begun to send, and reads nothing.
+    pub(super) fn wait_for_request(&self) {
+        self.socket.peek(&mut [0]).expect("a request");
+    }
+
     /// Sends `bytes`; a client that does not want them shows at the next read.
     pub(super) fn send(&mut self, bytes: &[u8]) -> bool {
         self.socket.write_all(bytes).is_ok()
@@ -144,6 +150,24 @@ impl Peer {
         let mut buffer = [0; 1024];
         while self.socket.read(&mut buffer).is_ok_and(|read| read > 0) {}
         self.gone();
+    }
+
+    /// Waits, without reading, until the client has closed the connection.
+    pub(super) fn wait_for_end(&self) {
+        while self.socket.take_error().is_ok_and(|error| error.is_none()) && !self.is_hung_up() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.gone();
+    }
+
+    /// Whether writing fails, as it does once the client is gone.
+    fn is_hung_up(&self) -> bool {
+        (&self.socket).write_all(b" ").is_err()
+    }
+
+    /// Which connection this is, from 1.
+    pub(super) fn connection(&self) -> usize {
+        self.number
     }
 
     /// Says that the client has gone.
