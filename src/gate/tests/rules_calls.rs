@@ -68,6 +68,35 @@ fn r08_each_of_three_events_shows_a_call_and_together_they_show_it_once() {
     }
 }
 
+/// R8: "whichever of the three events shows it first": one event may name the call and the next one its item
+/// alone, or there may be no item at all; what they tell is one call.
+#[test]
+fn r08_a_call_is_put_together_whether_its_events_name_the_call_or_its_item() {
+    for (item_id, named_by) in [
+        (json!(null), json!({"call_id": "call_a"})),
+        (json!("item_a"), json!({"item_id": "item_a"})),
+        (json!("item_a"), json!({"call_id": "call_a"})),
+    ] {
+        let added = json!({"type": "response.output_item.added", "response_id": "resp_1", "output_index": 0,
+            "item": {"id": item_id, "type": "function_call", "call_id": "call_a", "name": "f"}});
+        let mut arguments = json!({"type": "response.function_call_arguments.done", "response_id": "resp_1",
+            "arguments": "{\"a\":1}"});
+        arguments
+            .as_object_mut()
+            .expect("an object")
+            .extend(named_by.as_object().expect("an object").clone());
+        check(
+            deepgram(),
+            [
+                at(0, created("resp_1"), []),
+                at(1, upstream(&added.to_string()), []),
+                at(2, upstream(&arguments.to_string()), []),
+                at(3, done("resp_1", "completed"), [r#"client FunctionCallRequest call_a=f({"a":1})"#]),
+            ],
+        );
+    }
+}
+
 /// R8: "if it ended `completed` or `incomplete` … and the call's item is `completed`; a cancelled or failed
 /// one hands out none".
 #[test]
@@ -189,6 +218,37 @@ fn r08_with_no_end_in_sight_the_answers_are_enough_after_t() {
             // The response that made the calls is forgotten after T, which is no trouble of the user's.
             due(20_001, []),
             due(25_000, ["ran out R8", "up response.create"]),
+        ],
+    );
+}
+
+/// R8: "T after the last answer": an earlier one begins no wait.
+#[test]
+fn r08_the_wait_for_an_end_begins_with_the_last_answer() {
+    check(
+        deepgram(),
+        [
+            at(0, bare_call("call_a"), ["client FunctionCallRequest"]),
+            at(1, bare_call("call_b"), ["client FunctionCallRequest"]),
+            at(2, answer("call_a", "1"), ["client AgentThinking", "up output"]),
+            at(30_000, answer("call_b", "2"), ["client AgentThinking", "up output"]),
+            due(50_000, ["ran out R8", "up response.create"]),
+        ],
+    );
+}
+
+/// R8: "When every call of a response is answered and the response has ended": one that R6 gave up has, and
+/// its calls, answered before, wait for no other end.
+#[test]
+fn r08_a_response_that_we_asked_for_and_gave_up_has_ended_for_its_calls_too() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Time?"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, bare_call("call_a"), ["client FunctionCallRequest"]),
+            at(10_000, answer("call_a", "noon"), ["client AgentThinking", "up output"]),
+            due(20_002, ["ran out R6", "client Warning(response_timeout)", "up response.create"]),
         ],
     );
 }
@@ -481,6 +541,19 @@ fn r08_a_client_that_has_gone_is_handed_no_call() {
             at(3, bare_call("call_1"), ["ignored R8"]),
         ],
     );
+}
+
+/// R8: "An unannounced one hands out each call **at once**", where its item alone shows it as well; a server
+/// that never says an item's status says with its end that the call is whole.
+#[test]
+fn r08_a_whole_item_is_handed_out_at_once_by_an_unannounced_response() {
+    for status in [json!("completed"), json!(null)] {
+        let item = json!({"id": "item_a", "type": "function_call", "status": status, "call_id": "call_a",
+            "name": "f", "arguments": "{}"});
+        let event = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+        let handed = "client FunctionCallRequest call_a=f({})";
+        check(deepgram(), [at(0, upstream(&event.to_string()), [handed])]);
+    }
 }
 
 /// R8: "and the call's item is `completed`", of an unannounced response as well.

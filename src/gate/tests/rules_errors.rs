@@ -198,6 +198,24 @@ fn r15_a_failure_that_an_error_has_told_is_not_told_again() {
     );
 }
 
+/// R15: the same of a response that we asked for, whether the error names our request or nothing.
+#[test]
+fn r15_a_failure_of_what_we_asked_for_is_told_once() {
+    let failed = || json!({"status": "failed", "status_details": {"error": {"code": "server_error"}}});
+    for told in [error("server_error"), error_for("$create", "server_error")] {
+        check(
+            deepgram(),
+            [
+                at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+                at(1, confirmed(), ["up response.create"]),
+                at(2, created("resp_1"), []),
+                at(3, told, ["client Error(server_error)"]),
+                at(4, done_with("resp_1", failed()), []),
+            ],
+        );
+    }
+}
+
 /// R15: an error for an item during a response says nothing of the response.
 #[test]
 fn r15_an_error_for_an_item_does_not_silence_the_response() {

@@ -4,8 +4,9 @@ use super::{
     scenario::{at, check, component, deepgram, due, fresh},
     words::{
         agent_item, answer, audio_delta, audio_done, bare_audio_done, bare_call, bare_response_done,
-        confirmed, created, done, error, error_for, inject, message_added, output_item, session_updated,
-        settings, speech_started, speech_stopped, text_done, transcript_delta, upstream, user_item,
+        confirmed, created, done, error, error_for, inject, message_added, microphone, output_item,
+        session_updated, settings, speech_started, speech_stopped, text_done, transcript_delta,
+        update_prompt, upstream, user_item,
     },
 };
 use crate::{
@@ -239,6 +240,30 @@ fn r06_a_response_that_is_silent_for_t_is_given_up_with_a_warning() {
                     "client Warning(response_timeout)",
                 ],
             ),
+        ],
+    );
+}
+
+/// R6: "T without any event of it": an item of the agent's is one, the output of a call, which is ours, is none.
+#[test]
+fn r06_an_item_of_the_agents_is_a_sign_of_life_and_one_of_ours_is_not() {
+    let asked = || deepgram().upto(inject("Hi")).upto(confirmed());
+    check(
+        asked(),
+        [
+            at(10_000, output_item("done", "call_of_before"), []),
+            due(20_000, ["ran out R6", "client Warning(response_timeout)"]),
+        ],
+    );
+    check(
+        asked(),
+        [
+            at(
+                10_000,
+                agent_item("added", "item_a", "So"),
+                ["client AgentStartedSpeaking", "client ConversationText(assistant)"],
+            ),
+            due(30_000, ["ran out R6", "client AgentAudioDone", "client Warning(response_timeout)"]),
         ],
     );
 }
@@ -505,6 +530,46 @@ fn r05_an_item_that_an_error_may_have_meant_is_no_wish_after_t() {
             at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
             at(1, error("invalid_value"), ["client Error(invalid_value)"]),
             at(30_000, Input::Timeout, []),
+        ],
+    );
+}
+
+/// R5: an error that names another event of ours has not meant the item: it is a wish after T as ever.
+#[test]
+fn r05_an_error_for_something_else_leaves_the_item_a_wish_after_t() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, microphone(320), ["up append"]),
+            at(2, error_for("$append", "invalid_value"), ["client Error(invalid_value)"]),
+            due(20_000, ["ran out R5", "up response.create"]),
+        ],
+    );
+}
+
+/// R5: the same of an error without an id that may have meant the response which runs, or an update.
+#[test]
+fn r05_an_error_that_may_have_meant_something_else_leaves_the_item_a_wish_after_t() {
+    check(
+        deepgram(),
+        [
+            at(0, inject("one"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(2, inject("two"), ["client ConversationText(user)", "up item"]),
+            at(3, error("server_error"), ["client Error(server_error)"]),
+            due(20_001, ["ran out R6", "client Warning(response_timeout)"]),
+            due(20_002, ["ran out R5", "up response.create"]),
+        ],
+    );
+    check(
+        deepgram(),
+        [
+            at(0, update_prompt("Be brief."), ["up session.update"]),
+            at(1, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(2, error("server_error"), ["client Error(server_error)"]),
+            due(20_000, ["ran out R3", "client Warning(update_timeout)"]),
+            due(20_001, ["ran out R5", "up response.create"]),
         ],
     );
 }
