@@ -1,12 +1,17 @@
 //! Section 6: what waits and what is remembered counts against a budget, or is forgotten.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{
     scenario::{at, check, deepgram, endpoints_at, fresh, function_at},
     words::{client, created, done, say, session_updated, settings, transcript_done},
 };
-use crate::gate::Input;
+use crate::{
+    gate::{Input, UpstreamFrame},
+    protocol::audio::PCM_24K,
+};
 
 /// Section 6: "Every queue has a byte budget": Settings that wait count with everything that is in them.
 #[test]
@@ -65,6 +70,17 @@ fn endpoints_count_against_the_budget() {
             at(2, update, ["held R3", "pause client"]),
         ],
     );
+}
+
+/// The same of silence, which goes up as 24 kHz samples in base64: 64 bytes a millisecond.
+#[test]
+fn r14_silence_that_waits_counts_for_what_it_takes_on_the_wire() {
+    for ms in [1, 100, 1_000] {
+        let length = Duration::from_millis(ms);
+        let weight = UpstreamFrame::Silence { event_id: "vb_1".into(), length }.weight();
+        let wire = PCM_24K.bytes_in(length).div_ceil(3) * 4;
+        assert!((wire..wire + 256).contains(&weight), "{weight} for {wire} bytes");
+    }
 }
 
 /// The texts that a response was to say are kept as long as it may turn out to be another, and no longer.

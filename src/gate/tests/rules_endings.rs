@@ -132,6 +132,35 @@ fn r16_each_way_of_not_reaching_upstream_has_its_code() {
     }
 }
 
+/// Whatever upstream ended by, the user is told in words.
+#[test]
+fn r16_the_client_is_told_how_upstream_ended() {
+    for (end, told) in [
+        (closed(4_008, "policy"), r#"client Error(upstream_closed) "upstream closed with 4008: policy""#),
+        (closed(4_008, ""), r#"client Error(upstream_closed) "upstream closed with 4008""#),
+        (LegEnd::Vanished, r#"client Error(upstream_closed) "upstream vanished""#),
+    ] {
+        check(deepgram(), [at(0, upstream_closes(end), [told, "close client"])]);
+    }
+    for (error, told) in [
+        (
+            UpstreamError::Unreachable("connection refused".to_owned()),
+            r#"client Error(upstream_unreachable) "upstream cannot be reached: connection refused""#,
+        ),
+        (
+            UpstreamError::TimedOut,
+            r#"client Error(upstream_unreachable) "upstream cannot be reached: no answer in time""#,
+        ),
+        (
+            UpstreamError::Status(429),
+            r#"client Error(upstream_rate_limited) "upstream refused the connection with status 429""#,
+        ),
+    ] {
+        let scenario = fresh().upto(Input::ClientConnected);
+        check(scenario, [at(0, Input::UpstreamRefused(error), [told, "close client"])]);
+    }
+}
+
 /// No rule waits without an end: a dial of which nothing is heard.
 #[test]
 fn r16_a_dial_without_an_outcome_ends() {

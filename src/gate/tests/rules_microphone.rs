@@ -9,7 +9,7 @@ use super::{
         text_done, transcript_delta,
     },
 };
-use crate::gate::{Input, LegEnd};
+use crate::gate::{Effect, Input, LegEnd, UpstreamFrame};
 
 const FORCE: &str = r#"{"type":"ForceEndTurn"}"#;
 
@@ -125,6 +125,31 @@ fn r14_what_is_left_when_a_response_ends_is_filled_up_and_committed() {
             ),
         ],
     );
+}
+
+/// R14: "padded with silence to 100 ms": a sample of which only a part has come does not count, so that upstream
+/// gets no less than it takes.
+#[test]
+fn r14_a_part_of_a_sample_is_not_counted_as_audio() {
+    let run = check(
+        manual(),
+        [
+            at(0, microphone(40_000), ["up append"]),
+            due(400, ["up commit", "up response.create"]),
+            at(401, created("resp_1"), []),
+            at(402, microphone(1_601), ["up append 1601"]),
+            at(500, done("resp_1", "completed"), ["up silence 50 ms", "up commit", "up response.create"]),
+            at(501, created("resp_2"), []),
+            // With the byte of before it is a whole number of samples.
+            at(502, microphone(1_601), ["up append 1601"]),
+            at(600, done("resp_2", "completed"), ["up silence 49 ms", "up commit", "up response.create"]),
+        ],
+    );
+    let silences = run.effects.iter().filter_map(|effect| match effect {
+        Effect::ToUpstream(UpstreamFrame::Silence { length, .. }) => Some(length.as_nanos()),
+        _ => None,
+    });
+    assert_eq!(silences.collect::<Vec<_>>(), [50_000_000, 49_937_500]);
 }
 
 /// R14: the same without silence if enough is left.

@@ -96,6 +96,55 @@ fn r08_calls_for_which_there_is_no_memory_are_answered_for_the_client() {
     );
 }
 
+/// The same of many small ones: each counts with its id, its name and its arguments.
+#[test]
+fn r08_every_call_that_waits_counts_for_what_it_takes() {
+    let settings = client(r#"{"type":"Settings"}"#);
+    let open = fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(settings);
+    let mut run = check(open.upto(session_updated()).limits(|limits| limits.leg = 100_000), []);
+    let handed = (0..1_000).take_while(|n| {
+        let call = json!({"type": "response.function_call_arguments.done", "call_id": format!("{n:0>250}"),
+            "name": "f".repeat(500), "arguments": "x".repeat(500)});
+        let effects = run.happen(1, Action::Upstream(call.to_string()));
+        effects.iter().any(|effect| render::line(effect).starts_with("client FunctionCallRequest"))
+    });
+    let handed = handed.count();
+    assert!((100_000 / 1_750..100_000 / 1_300).contains(&handed), "{handed} calls wait");
+}
+
+/// What was handed out is the client's: it takes no room from later calls of the same response.
+#[test]
+fn r08_calls_that_were_handed_out_take_no_room_from_later_ones() {
+    let half = CLIENT_MESSAGE_LIMIT / 2;
+    check(
+        deepgram(),
+        [
+            at(0, large_call("call_a", half), ["client FunctionCallRequest"]),
+            at(1, large_call("call_b", half), ["client FunctionCallRequest"]),
+            at(2, large_call("call_c", half), ["client FunctionCallRequest"]),
+            at(3, large_call("call_d", half), ["client FunctionCallRequest"]),
+        ],
+    );
+}
+
+/// A call that was refused before the session is open waits for it, without its arguments.
+#[test]
+fn r08_a_refused_call_takes_no_room_while_it_waits_for_the_session() {
+    let settings = client(r#"{"type":"Settings"}"#);
+    check(
+        fresh()
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .upto(settings)
+            .limits(|limits| limits.leg = 10_000),
+        [
+            at(0, large_call("call_a", 6_000), ["client FunctionCallRequest"]),
+            at(1, large_call("call_b", 6_000), ["client Warning(TOO_MANY_FUNCTION_CALLS)"]),
+            at(2, large_call("call_c", 2_000), ["client FunctionCallRequest"]),
+        ],
+    );
+}
+
 /// No response makes so many calls, or such calls, that keeping them until its end takes memory without a
 /// bound: beyond what a client takes no arguments are kept, and no call beyond a thousand.
 #[test]
