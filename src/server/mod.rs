@@ -4,6 +4,7 @@
 //! configuration and the list of sessions.
 
 mod http;
+mod origins;
 mod sessions;
 mod upgrade;
 
@@ -26,6 +27,7 @@ use crate::{
     gate::Limits,
     simulator,
 };
+use origins::Origins;
 use sessions::Sessions;
 
 /// How long live sessions have for their close frames when the program stops.
@@ -35,20 +37,25 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub struct Server {
     config: Arc<Config>,
     simulator: simulator::Options,
+    origins: Arc<Origins>,
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
     /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
-    /// of the simulator is wrong.
+    /// of the simulator or an allowed origin is wrong.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let simulator = simulator::Options::parse(&config.simulator.options).map_err(|reason| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
-        })?;
+        let invalid = |key: &str, reason: String| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("{key}: {reason}"))
+        };
+        let simulator = simulator::Options::parse(&config.simulator.options)
+            .map_err(|reason| invalid("simulator.openai", reason))?;
+        let origins = Origins::parse(&config.auth.allowed_origins)
+            .map_err(|reason| invalid("auth.allowed_origins", reason))?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
         let address = listener.local_addr()?;
-        Ok(Self { config: Arc::new(config), simulator, listener, address })
+        Ok(Self { config: Arc::new(config), simulator, origins: Arc::new(origins), listener, address })
     }
 
     /// Where it listens; the port is the real one, also where port 0 is configured.
@@ -58,7 +65,7 @@ impl Server {
 
     /// Serves until `stop` is ready, then ends every session and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { config, simulator, listener, address } = self;
+        let Self { config, simulator, origins, listener, address } = self;
         let sessions = Arc::new(Sessions::new(config.server.max_sessions));
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
@@ -67,6 +74,7 @@ impl Server {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
+                .app_data(web::Data::from(Arc::clone(&origins)))
                 .configure(http::routes);
             for backend in &config.backends {
                 let runtime = Rc::new(runtime(backend, &config, &functions, address));

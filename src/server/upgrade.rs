@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     http::refusal,
+    origins::{Origins, Verdict},
     sessions::{NoPlace, Sessions},
 };
 use crate::actors::{BackendRuntime, Trace, spawn_connection};
@@ -22,8 +23,11 @@ const TRACE_LIMIT: usize = 128;
 pub(super) fn resource(path: &str, runtime: Rc<BackendRuntime>) -> Resource {
     web::resource(path.to_owned())
         .route(web::get().to(
-            move |request: HttpRequest, payload: web::Payload, sessions: web::Data<Sessions>| {
-                let answer = upgrade(&request, payload, &sessions.into_inner(), &runtime);
+            move |request: HttpRequest,
+                  payload: web::Payload,
+                  sessions: web::Data<Sessions>,
+                  origins: web::Data<Origins>| {
+                let answer = upgrade(&request, payload, &sessions.into_inner(), &origins, &runtime);
                 async move { answer }
             },
         ))
@@ -40,6 +44,7 @@ fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     sessions: &Arc<Sessions>,
+    origins: &Origins,
     runtime: &BackendRuntime,
 ) -> HttpResponse {
     if !is_websocket(request) {
@@ -47,6 +52,9 @@ fn upgrade(
             refusal(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "this path speaks websocket");
         answer.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
         return answer;
+    }
+    if origins.judge(request.headers()) == Verdict::Refused {
+        return refusal(StatusCode::FORBIDDEN, "origin_not_allowed", "pages of this origin may not connect");
     }
     let ticket = match sessions.admit() {
         Ok(ticket) => ticket,
