@@ -3,6 +3,9 @@
 //! Every worker thread has its own dialers (awc's clients stay on their thread) and shares the
 //! configuration and the list of sessions.
 
+mod call_body;
+mod call_refusal;
+mod function_call;
 mod http;
 mod origins;
 mod sessions;
@@ -75,6 +78,8 @@ impl Server {
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
                 .app_data(web::Data::from(Arc::clone(&origins)))
+                .app_data(web::Data::new(functions.clone()))
+                .service(function_call::resource())
                 .configure(http::routes);
             for backend in &config.backends {
                 let runtime = Rc::new(runtime(backend, &config, &functions, address));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::actors::{BackendRuntime, Trace, spawn_connection};
 
-/// The longest name that a client may give its connection.
+/// The longest name that a client may give its connection, or a function, bytes.
 const TRACE_LIMIT: usize = 128;
 
 /// The resource of a backend's path.
@@ -91,8 +91,12 @@ fn trace_of(request: &HttpRequest) -> Option<String> {
     named
         .or_else(|| header("traceparent"))
         .or_else(|| header("x-deepgram-session-id"))
-        .filter(|name| !name.is_empty() && name.len() <= TRACE_LIMIT)
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|name| is_loggable(name))
+}
+
+/// Whether a name that a client gave is harmless in a log line.
+pub(super) fn is_loggable(name: &str) -> bool {
+    (1..=TRACE_LIMIT).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

@@ -1,0 +1,207 @@
+//! `POST /function-call`: runs one function call for a page that was handed it, on the pool that runs the
+//! calls of sessions. Knows neither sessions nor how a function is run.
+
+use std::{fmt, future::pending, net::SocketAddr};
+
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
+    web,
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    call_body::{self, CallBody},
+    call_refusal::Refusal,
+    origins::{Origins, Verdict},
+    sessions::Sessions,
+    upgrade::is_loggable,
+};
+use crate::{
+    actors::ClientSocket,
+    config::Config,
+    functions::{Call, ExecutorPool, Failure},
+};
+
+/// The methods of the path.
+pub(super) const METHODS: &str = "POST, OPTIONS";
+/// What a page may send along: the body's type, its name for the call, who it is, and the trace it belongs to.
+const HEADERS: &str = "content-type, x-trace-id, authorization, traceparent";
+/// How long a browser may go by one preflight, seconds.
+const PREFLIGHT_AGE: &str = "600";
+
+/// The resource of the path.
+pub(super) fn resource() -> Resource {
+    web::resource("/function-call").default_service(web::to(handle))
+}
+
+async fn handle(
+    request: HttpRequest,
+    payload: web::Payload,
+    origins: web::Data<Origins>,
+    sessions: web::Data<Sessions>,
+    config: web::Data<Config>,
+    pool: web::Data<ExecutorPool>,
+) -> HttpResponse {
+    let mut line = LogLine::begin(&request);
+    let verdict = origins.judge(request.headers());
+    let limit = config.limits.max_message_bytes;
+    let answer = if verdict == Verdict::Refused {
+        Err(Refusal::Origin)
+    } else if request.method() == Method::OPTIONS {
+        line.ended = Ended::Preflight;
+        Ok(preflight())
+    } else if request.method() != Method::POST {
+        Err(Refusal::Method)
+    } else if sessions.stopping() {
+        Err(Refusal::Stopping)
+    } else {
+        match call_body::read(&request, payload, limit).await {
+            Ok(body) => run(&request, body, &pool, &mut line).await,
+            Err(refusal) => Err(refusal),
+        }
+    };
+    let mut answer = answer.unwrap_or_else(|refusal| {
+        line.ended = Ended::Refused(refusal);
+        refusal.answer()
+    });
+    allow(&verdict, answer.headers_mut());
+    answer
+}
+
+async fn run(
+    request: &HttpRequest,
+    body: CallBody,
+    pool: &ExecutorPool,
+    line: &mut LogLine,
+) -> Result<HttpResponse, Refusal> {
+    let CallBody { id, name, arguments } = body;
+    line.function = Some(name.clone());
+    let traceparent = text_of(request, "traceparent");
+    let call = Call { id, name, arguments, endpoint: None, traceparent };
+    let outcome = match pool.run(call) {
+        // What is dropped here is cancelled.
+        Ok(running) => tokio::select! {
+            biased;
+            outcome = running => outcome,
+            () = closed(request) => return Err(Refusal::Gone),
+        },
+        Err(failure) => Err(failure),
+    };
+    match outcome {
+        Ok(content) => {
+            line.ended = Ended::Answered;
+            Ok(HttpResponse::Ok().json(json!({ "content": content })))
+        }
+        Err(Failure::Busy) => Err(Refusal::Busy),
+        Err(Failure::TimedOut) => Err(Refusal::TimedOut),
+        Err(Failure::Stopped) => Err(Refusal::Stopping),
+        // The caller asked properly; what went wrong is for the model to know.
+        Err(failure) => {
+            let answer = HttpResponse::Ok().json(json!({ "error": failure.to_string() }));
+            line.ended = Ended::Failed(failure);
+            Ok(answer)
+        }
+    }
+}
+
+/// Ready when the client is gone. The server itself looks after that only once it has something to write.
+async fn closed(request: &HttpRequest) {
+    match request.conn_data::<ClientSocket>() {
+        Some(socket) => socket.closed_by_peer().await,
+        None => pending().await,
+    }
+}
+
+fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((header::ALLOW, METHODS))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE))
+        .finish()
+}
+
+/// Lets the page read the answer, if it may. No credentials are involved, so that `*` does for any page.
+fn allow(verdict: &Verdict, headers: &mut HeaderMap) {
+    let origin = match verdict {
+        Verdict::Any => HeaderValue::from_static("*"),
+        Verdict::Listed(origin) => {
+            headers.insert(header::VARY, HeaderValue::from_static("origin"));
+            origin.clone()
+        }
+        Verdict::NoPage | Verdict::Refused => return,
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+}
+
+fn text_of(request: &HttpRequest, name: &str) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// What the log says of a request, whether or not it comes to its end: arguments and results are no part of it.
+struct LogLine {
+    trace: Option<String>,
+    peer: Option<SocketAddr>,
+    function: Option<String>,
+    began: Instant,
+    ended: Ended,
+}
+
+enum Ended {
+    /// The connection broke.
+    Early,
+    Preflight,
+    Answered,
+    Failed(Failure),
+    Refused(Refusal),
+}
+
+impl LogLine {
+    fn begin(request: &HttpRequest) -> Self {
+        let trace = text_of(request, "x-trace-id").or_else(|| text_of(request, "traceparent"));
+        Self {
+            trace: trace.filter(|name| is_loggable(name)),
+            peer: request.peer_addr(),
+            function: None,
+            began: Instant::now(),
+            ended: Ended::Early,
+        }
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        if !matches!(self.ended, Ended::Preflight) {
+            log::info!("{self}");
+        }
+    }
+}
+
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trace = self.trace.as_deref().unwrap_or("-");
+        let function = self.function.as_deref().unwrap_or("-");
+        write!(f, "function call trace={trace} peer={:?} function={function} ", self.peer)?;
+        match &self.ended {
+            Ended::Early => f.write_str("status=- outcome=connection_lost")?,
+            Ended::Preflight => f.write_str("status=204 outcome=preflight")?,
+            Ended::Answered => f.write_str("status=200 outcome=ok")?,
+            Ended::Failed(failure) => write!(f, "status=200 outcome={}", failure.code())?,
+            Ended::Refused(refusal) => {
+                let (status, code) = refusal.status_and_code();
+                write!(f, "status={status} outcome={code}")?;
+            }
+        }
+        write!(f, " duration_ms={}", self.began.elapsed().as_millis())?;
+        match &self.ended {
+            Ended::Failed(failure) => write!(f, " ({failure:?})"),
+            Ended::Early | Ended::Preflight | Ended::Answered | Ended::Refused(_) => Ok(()),
+        }
+    }
+}
