@@ -59,7 +59,7 @@ fn shown() -> String {
 
 #[test]
 fn every_configuration_in_the_readme_is_accepted() {
-    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"];
+    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "FUNCTIONS_TOKEN"];
     let environment: BTreeMap<String, String> =
         keys.iter().map(|name| (name.to_string(), "test-key".to_owned())).collect();
     let mut backends = 0;
@@ -277,6 +277,46 @@ fn the_table_of_codes_holds_every_code_that_can_be_sent() {
     }
     for code in table.iter().flat_map(|row| quoted(row[0])) {
         assert!(sent.contains(code), "{code} is never sent");
+    }
+}
+
+#[test]
+fn the_table_of_statuses_is_the_one_in_the_code() {
+    let source = include_str!("../src/server/call_refusal.rs");
+    let arms = source.lines().filter_map(|line| line.trim().split_once("=> (")?.1.strip_suffix("),"));
+    let given: BTreeSet<_> = arms.filter_map(|arm| arm.split_once(", ")).collect();
+    assert!(given.len() > 10, "only {given:?}");
+    let rows = table("Status");
+    let told: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1].trim_matches('`'))).collect();
+    let given: BTreeSet<_> = given.iter().map(|(status, code)| (*status, code.trim_matches('"'))).collect();
+    assert_eq!(told, given);
+}
+
+#[test]
+fn every_text_that_the_model_is_told_of_a_failure_is_in_its_table() {
+    let source = include_str!("../src/functions/failure.rs");
+    let (_, display) = source.split_once("impl fmt::Display for Failure").expect("failures have a text");
+    let display = display.split("impl fmt::Debug").next().expect("there is a beginning");
+    let mut texts = literals(display, "f.write_str(");
+    texts.extend(literals(display, "write!(f, ").into_iter().filter(|text| *text != "{text}"));
+    assert!(texts.len() > 15, "only {texts:?}");
+    let rows = table("Text");
+    let told: BTreeSet<_> =
+        rows.iter().flat_map(|row| quoted(row[0])).filter(|text| *text != "error").collect();
+    // A number or a name stands where the text has a place for one.
+    let is = |told: &str, text: &str| {
+        let (before, after) = text.split_once('{').unwrap_or((text, ""));
+        let after = after.split_once('}').map_or("", |(_, after)| after);
+        told.len() >= before.len() + after.len()
+            && told.starts_with(before)
+            && told.ends_with(after)
+            && (text.contains('{') || told == text)
+    };
+    for text in &texts {
+        assert!(told.iter().any(|told| is(told, text)), "{text:?} is not in the README");
+    }
+    for told in &told {
+        assert!(texts.iter().any(|text| is(told, text)), "nobody says {told:?}");
     }
 }
 

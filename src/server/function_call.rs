@@ -198,10 +198,6 @@ impl fmt::Display for LogLine {
                 write!(f, "status={status} outcome={code}")?;
             }
         }
-        write!(f, " duration_ms={}", self.began.elapsed().as_millis())?;
-        match &self.ended {
-            Ended::Failed(failure) => write!(f, " ({failure:?})"),
-            Ended::Early | Ended::Preflight | Ended::Answered | Ended::Refused(_) => Ok(()),
-        }
+        write!(f, " duration_ms={}", self.began.elapsed().as_millis())
     }
 }
