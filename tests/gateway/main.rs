@@ -8,6 +8,7 @@ mod azure;
 mod client_input;
 mod dialling;
 mod endings;
+mod functions;
 #[path = "../grammar/mod.rs"]
 mod grammar;
 mod handshake;

@@ -1,6 +1,7 @@
 //! The gateway's two neighbours as the tests play them, and the gateway's own process.
 //! A test is written with these and holds no socket of its own.
 
+pub(crate) mod application;
 pub(crate) mod client;
 pub(crate) mod frames;
 pub(crate) mod gateway;
@@ -9,6 +10,7 @@ pub(crate) mod journal;
 pub(crate) mod mock;
 pub(crate) mod pace;
 mod recording;
+pub(crate) mod reply;
 pub(crate) mod row;
 pub(crate) mod script;
 pub(crate) mod sound;

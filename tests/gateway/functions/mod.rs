@@ -1,0 +1,9 @@
+//! Functions that the gateway runs: an HTTP application as third neighbour, which may behave as it likes.
+
+mod floods;
+mod hanging;
+mod many;
+mod misbehaviour;
+mod mixed;
+mod requests;
+mod stage;
