@@ -2,6 +2,7 @@
 
 mod floods;
 mod hanging;
+mod hostile;
 mod many;
 mod misbehaviour;
 mod mixed;

@@ -94,6 +94,10 @@ impl Application {
         &self.authority
     }
 
+    pub(crate) fn port(&self) -> &str {
+        self.authority.rsplit_once(':').expect("an authority has a port").1
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/functions", self.authority)
     }
