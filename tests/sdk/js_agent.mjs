@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { SERVER_SIDE } from "./js_functions.mjs";
 import { AUDIO, INPUT_RATE, check, checkAnswer, converse, exitStatus, kindOf, open, textsOf } from "./js_session.mjs";
 import { VOCABULARY, WITHOUT_HISTORY } from "./js_vocabulary.mjs";
 
@@ -37,6 +38,7 @@ const SETTINGS = {
 const { values: args } = parseArgs({
   options: {
     base: { type: "string" }, // ws://HOST:PORT of the gateway; the SDK adds its own path
+    "functions-base": { type: "string" }, // the same for a gateway that runs functions
     audio: { type: "string", default: join(HERE, "../audio/question.wav") }, // mono 16 bit 16 kHz
     speed: { type: "string", default: "1" }, // times real time
     transcript: { type: "string" }, // a file for what was received, one JSON line each
@@ -138,6 +140,7 @@ try {
   await converse(args.base, { number: 1, out, talk: (session) => turns(session, question) });
   await converse(args.base, { number: 2, out, ...VOCABULARY });
   await converse(args.base, { number: 3, out, ...WITHOUT_HISTORY });
+  await converse(args["functions-base"], { number: 4, out, ...SERVER_SIDE });
 } catch (error) {
   check("run", false, String(error?.message ?? error));
 }

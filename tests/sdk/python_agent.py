@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Conversations with the gateway through Deepgram's official Python SDK: a greeting, a typed and a spoken turn, then
-what else a client may say (sdk_vocabulary.py). Prints `ok NAME` or `not ok NAME: why` per check.
+what else a client may say (sdk_vocabulary.py), then a function that the gateway runs (sdk_functions.py). Prints `ok NAME` or `not ok NAME: why` per check.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 from checks import Checks, read_wav
+from sdk_functions import ServerSide
 from sdk_session import INPUT_RATE, Conversation, Transcript, audio_settings, converse, kind_of, texts
 from sdk_vocabulary import Vocabulary, WithoutHistory
 
@@ -120,10 +121,12 @@ class Turns(Conversation):
             await asyncio.sleep(max(0, start + sent * FRAME_MS / 1000 / self.speed - loop.time()))
 
 
-async def hold(checks, base, flavour, question, speed, out):
-    conversations = [functools.partial(Turns, checks, question, speed)]
-    conversations += [functools.partial(kind, checks) for kind in (Vocabulary, WithoutHistory)]
-    for number, conversation in enumerate(conversations, 1):
+async def hold(checks, bases, flavour, question, speed, out):
+    base, functions_base = bases
+    conversations = [(base, functools.partial(Turns, checks, question, speed))]
+    conversations += [(base, functools.partial(kind, checks)) for kind in (Vocabulary, WithoutHistory)]
+    conversations += [(functions_base, functools.partial(ServerSide, checks))]
+    for number, (base, conversation) in enumerate(conversations, 1):
         transcript = Transcript(asyncio.get_running_loop(), number, out)
         await converse(base, flavour, transcript, conversation)
 
@@ -132,6 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     here = pathlib.Path(__file__).resolve().parent
     parser.add_argument("--base", required=True, help="ws://HOST:PORT of the gateway; the SDK adds its own path")
+    parser.add_argument("--functions-base", required=True, help="the same for a gateway that runs functions")
     parser.add_argument("--client", choices=["sync", "async"], default="sync")
     parser.add_argument("--audio", default=here.parent / "audio" / "question.wav", help="mono 16 bit 16 kHz")
     parser.add_argument("--speed", type=float, default=1.0, help="times real time")
@@ -144,7 +148,7 @@ def main():
         if rate != INPUT_RATE:
             raise ValueError(f"{args.audio}: {rate} Hz")
         with open(args.transcript, "w", encoding="utf-8") if args.transcript else contextlib.nullcontext() as out:
-            asyncio.run(hold(checks, args.base, args.client, question, args.speed, out))
+            asyncio.run(hold(checks, (args.base, args.functions_base), args.client, question, args.speed, out))
     except Exception as error:  # whatever it is, the line has to be printed: it is what is counted
         checks.check("run", False, repr(error))
     return checks.exit_status()
