@@ -1,6 +1,7 @@
-//! Black-box tests of the gateway: its own process between a scripted upstream and a scripted client.
+//! Black-box tests of the gateway: its own process between a scripted upstream, a scripted client and, where functions
+//! run, a scripted application.
 //!
-//! `peers` are the two neighbours and the process; `rows_*` are the compatibility cases under their
+//! `peers` are these neighbours and the process; `rows_*` are the compatibility cases under their
 //! numbers; the others go where those do not look.
 
 mod audio;

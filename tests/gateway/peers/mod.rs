@@ -1,4 +1,4 @@
-//! The gateway's two neighbours as the tests play them, and the gateway's own process.
+//! The gateway's neighbours as the tests play them, and the gateway's own process.
 //! A test is written with these and holds no socket of its own.
 
 pub(crate) mod application;
