@@ -1,4 +1,4 @@
-//! The plain HTTP paths, and the shape of every refusal.
+//! The plain HTTP paths, and the shape of the refusals of all but function calls.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde_json::json;

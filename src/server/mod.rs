@@ -1,4 +1,5 @@
-//! The HTTP side: one listener, the WebSocket paths of the backends, health, and an orderly end.
+//! The HTTP side: one listener, the WebSocket paths of the backends, the function calls of pages, health, and an
+//! orderly end.
 //!
 //! Every worker thread has its own dialers (awc's clients stay on their thread) and shares the
 //! configuration and the list of sessions.

@@ -35,6 +35,8 @@ function check(name, expected, seen) {
 
 function start(command, args, stdio) {
   const child = spawn(command, args, { stdio });
+  // Whoever waits for its output or its end notices that there is none.
+  child.on("error", () => {});
   children.push(child);
   return child;
 }
