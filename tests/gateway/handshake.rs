@@ -156,3 +156,28 @@ async fn many_clients_each_get_their_own_answers() {
     let clients = join_all((0..20).map(talk)).await;
     assert_eq!(mock.upgrades().len(), clients.len());
 }
+
+#[tokio::test]
+async fn a_page_that_is_not_listed_does_not_get_in() {
+    let mock = Mock::start(Script::default()).await;
+    let listed = "[auth]\nallowed_origins = [\"https://shop.example\", \"http://localhost:3000\"]";
+    let gateway = Config::for_mock(&mock).section(listed).start().await;
+    let upgrade = async |origin: &str| http::get(gateway.port(), PATH, &format!("{UPGRADE}{origin}")).await;
+    for origin in ["https://evil.example", "http://shop.example", "https://shop.example:8443", "null"] {
+        let answer = upgrade(&format!("Origin: {origin}\r\n")).await;
+        assert_eq!(answer.status, 403, "{origin}");
+        assert_eq!(answer.json()["error"]["code"], "origin_not_allowed", "{origin}");
+    }
+    assert!(mock.upgrades().is_empty(), "upstream was dialled for a page that is not listed");
+    for origin in ["Origin: https://shop.example\r\n", "Origin: http://localhost:3000\r\n", ""] {
+        assert_eq!(upgrade(origin).await.status, 101, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn any_page_gets_in_where_none_are_listed() {
+    let mock = Mock::start(Script::default()).await;
+    let gateway = Gateway::for_mock(&mock).await;
+    let answer = http::get(gateway.port(), PATH, &format!("{UPGRADE}Origin: https://any.example\r\n")).await;
+    assert_eq!(answer.status, 101);
+}

@@ -9,6 +9,8 @@ mod azure;
 mod client_input;
 mod dialling;
 mod endings;
+mod example_functions;
+mod function_call;
 mod functions;
 #[path = "../grammar/mod.rs"]
 mod grammar;

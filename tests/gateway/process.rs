@@ -35,7 +35,7 @@ async fn a_gateway_without_sessions_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_ends_is_not_ready_and_admits_nobody() {
+async fn a_gateway_that_ends_is_not_ready_admits_nobody_and_runs_nothing() {
     let mock = Mock::start(Script::default()).await;
     let mut gateway = Gateway::for_mock(&mock).await;
     assert_eq!(http::get(gateway.port(), "/ready", "").await.status, 200);
@@ -54,6 +54,9 @@ async fn a_gateway_that_ends_is_not_ready_and_admits_nobody() {
     .await;
     let answer = http::get(gateway.port(), PATH, UPGRADE).await;
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (503, Some("stopping")));
+    let call = r#"{"id":"1","name":"get_current_time","arguments":"{}"}"#;
+    let answer = http::post(gateway.port(), "/function-call", "", call).await;
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("stopping")));
     assert_eq!(gateway.exit(s(8)).await, Some(0));
 }
 

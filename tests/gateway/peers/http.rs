@@ -1,4 +1,4 @@
-//! One plain HTTP request on a connection of its own, for what is refused before an upgrade.
+//! Plain HTTP requests: what is refused before an upgrade, and what needs none.
 //! Knows HTTP/1.1 as far as a status, headers and a body of known length.
 
 use serde_json::Value;
@@ -13,8 +13,10 @@ pub(crate) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nS
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
 }
 
@@ -27,35 +29,104 @@ impl Answer {
         assert!(body.is_object(), "no JSON object: {body}");
         body
     }
+
+    /// The value of a header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (own, value) = line.split_once(':')?;
+            (own.to_ascii_lowercase() == name).then(|| value.trim())
+        })
+    }
+}
+
+/// A connection for one request after the other.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the gateway accepts connections");
+        Self { stream, received: Vec::new() }
+    }
+
+    /// Sends the head of a request, with header lines that end in CRLF each.
+    pub(crate) async fn head(&mut self, method: &str, path: &str, headers: &str) {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n")).await;
+    }
+
+    /// Sends a request whose body is JSON.
+    pub(crate) async fn post(&mut self, path: &str, headers: &str, body: &str) {
+        let length = body.len();
+        let headers = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n{headers}");
+        self.head("POST", path, &headers).await;
+        self.send(body).await;
+    }
+
+    /// Sends bytes; one that the gateway has given up does not take them.
+    pub(crate) async fn send(&mut self, text: &str) -> bool {
+        self.stream.write_all(text.as_bytes()).await.is_ok()
+    }
+
+    /// The next answer.
+    pub(crate) async fn answer(&mut self) -> Answer {
+        self.answer_within(5).await
+    }
+
+    pub(crate) async fn answer_within(&mut self, seconds: u64) -> Answer {
+        let read = async {
+            loop {
+                if let Some((answer, length)) = parsed(&self.received) {
+                    self.received.drain(..length);
+                    return answer;
+                }
+                let read = self.stream.read_buf(&mut self.received).await.expect("the answer can be read");
+                assert!(read > 0, "cut off after: {}", String::from_utf8_lossy(&self.received));
+            }
+        };
+        timeout(s(seconds), read).await.expect("the request is answered in time")
+    }
+
+    /// Whether the gateway ends the connection, without another answer.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let read = timeout(s(5), self.stream.read_buf(&mut self.received));
+        matches!(read.await, Ok(Ok(0) | Err(_))) && self.received.is_empty()
+    }
+
+    /// Goes away with a reset in place of a close.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().expect("the socket is open");
+    }
 }
 
 /// `GET path` with more header lines, each ending in CRLF.
 pub(crate) async fn get(port: u16, path: &str, headers: &str) -> Answer {
-    timeout(s(5), exchange(port, path, headers)).await.expect("the request is answered in time")
+    send(port, "GET", path, headers).await
 }
 
-async fn exchange(port: u16, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the gateway accepts connections");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.expect("the request can be written");
-    let mut received = Vec::new();
-    loop {
-        if let Some(answer) = parsed(&received) {
-            return answer;
-        }
-        let read = stream.read_buf(&mut received).await.expect("the answer can be read");
-        assert!(read > 0, "cut off after: {}", String::from_utf8_lossy(&received));
-    }
+/// A request without a body on a connection of its own.
+pub(crate) async fn send(port: u16, method: &str, path: &str, headers: &str) -> Answer {
+    let mut connection = Connection::open(port).await;
+    connection.head(method, path, headers).await;
+    connection.answer().await
 }
 
-/// The answer, once all of it is there.
-fn parsed(received: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(received);
-    let (head, body) = text.split_once("\r\n\r\n")?;
+/// A request with a JSON body on a connection of its own.
+pub(crate) async fn post(port: u16, path: &str, headers: &str, body: &str) -> Answer {
+    let mut connection = Connection::open(port).await;
+    connection.post(path, headers, body).await;
+    connection.answer().await
+}
+
+/// The answer, once all of it is there, and how long it is.
+fn parsed(received: &[u8]) -> Option<(Answer, usize)> {
+    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&received[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    (body.len() >= length.unwrap_or(0)).then(|| Answer { status, body: body.to_owned() })
+    let mut answer = Answer { status, head, body: String::new() };
+    let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let body = received[end + 4..].get(..length)?;
+    answer.body = String::from_utf8_lossy(body).into_owned();
+    Some((answer, end + 4 + length))
 }
