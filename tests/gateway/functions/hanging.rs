@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::stage::{Session, Stage, assert_each_once, output, outputs, route};
+use super::stage::{Session, Stage, assert_each_once, gateway, output, outputs, route, script};
 use crate::peers::application::Application;
 use crate::peers::frames;
 use crate::peers::journal::Journal;
 use crate::peers::mock::Mock;
+use crate::peers::pace::Pace;
 use crate::peers::reply::{Latch, Reply};
 use crate::peers::s;
 use crate::peers::sound::{appended, counted, heard, plain_settings};
@@ -183,6 +184,30 @@ async fn the_requests_end_when_upstream_closes() {
 #[tokio::test]
 async fn the_requests_end_when_upstream_vanishes() {
     ends(async |stage| stage.session.upstream.vanish()).await;
+}
+
+/// The end of a session waits for a client that does not read its close. The functions do not.
+#[tokio::test]
+async fn the_requests_end_before_a_close_that_nobody_reads() {
+    let application = Application::start(|_| Reply::nothing().then_hang()).await;
+    let routes = route("[\"*\"]", &application, "timeout_ms = 600000");
+    let mock = Mock::start(script()).await;
+    let gateway = gateway(&mock, &routes).await;
+    let pace = Pace::variable();
+    let mut client = gateway.connect_at(&pace).await;
+    client.open_with(&plain_settings()).await;
+    let mut session = Session::of(client, mock.peer(1).await, 1);
+    session.call(&[SLOW]);
+    application.expect_requests(1, s(5)).await;
+    pace.set(0);
+    speak(&session, "resp_speaks", &counted(1_000 * FRAME));
+    end(&session, "resp_speaks");
+    session.upstream.close(1000, "");
+    application.expect_cut_off(1, s(5)).await;
+    gateway.expect_log(&["session ended"], s(10)).await;
+    let log = gateway.log();
+    let line = |part: &str| log.lines().position(|line| line.contains(part)).expect("the log has this line");
+    assert!(line("call=\"call_slow\" cancelled") < line("session ended"), "only with the session");
 }
 
 #[tokio::test]
