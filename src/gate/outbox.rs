@@ -158,6 +158,21 @@ mod tests {
     }
 
     #[test]
+    fn messages_count_until_the_leg_is_handed_them() {
+        let mut outbox = Outbox::default();
+        let mark = AudioMark { response: 1, bytes: 10, item: None };
+        outbox.push("first", 1_000, None);
+        outbox.push("audio", 500, Some(mark));
+        outbox.push("second", 300, None);
+        assert_eq!(outbox.queued_messages(), 1_300);
+        assert_eq!([outbox.next_frame(), outbox.next_frame()], [Some("first"), Some("audio")]);
+        assert_eq!((outbox.queued_messages(), outbox.bytes()), (300, 1_800));
+        outbox.clear();
+        assert!(outbox.is_empty());
+        assert_eq!((outbox.queued_messages(), outbox.bytes()), (0, 1_500));
+    }
+
+    #[test]
     fn only_audio_that_is_still_here_is_dropped() {
         let mark = |response| Some(AudioMark { response, bytes: 10, item: None });
         let mut outbox = Outbox::default();

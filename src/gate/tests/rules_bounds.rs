@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    scenario::{at, check, deepgram, endpoints_at, fresh, function_at},
-    words::{client, created, done, say, session_updated, settings, transcript_done},
+    scenario::{Action, at, check, deepgram, endpoints_at, fresh, function_at},
+    words::{client, created, done, inject, microphone, say, session_updated, settings, transcript_done},
 };
 use crate::{
-    gate::{Input, UpstreamFrame},
+    gate::{Effect, Input, Leg, Rule, UpstreamFrame},
     protocol::audio::PCM_24K,
 };
 
@@ -70,6 +70,33 @@ fn endpoints_count_against_the_budget() {
             at(2, update, ["held R3", "pause client"]),
         ],
     );
+}
+
+/// The same of typed turns that upstream does not confirm: each counts for what is kept of it, which is not its
+/// text.
+#[test]
+fn r05_turns_that_wait_for_their_confirmation_count_for_what_they_take() {
+    let mut run = check(deepgram().limits(|limits| limits.leg = 10_000), []);
+    let read = (0..1_000).take_while(|_| !run.happen(0, inject("Hi")).contains(&Effect::Pause(Leg::Client)));
+    let read = read.count();
+    assert!((10_000 / 250..10_000 / 100).contains(&read), "{read} turns wait");
+}
+
+/// The same of what the client says before Settings: text with its length, and a frame of audio, however short,
+/// with what it takes to keep it.
+#[test]
+fn r02_input_that_waits_for_the_session_counts_for_what_it_takes() {
+    let until_too_much = |input: Action| {
+        let early = fresh().upto(Input::ClientConnected).limits(|limits| limits.before_ready = 30_000);
+        let mut run = check(early, []);
+        (0..10_000)
+            .take_while(|_| run.happen(0, input.clone()) == [Effect::Held(Rule::InputWaitsForSession)])
+            .count()
+    };
+    let typed = until_too_much(inject(&"x".repeat(1_000)));
+    assert!((30_000 / 2_000..30_000 / 1_000).contains(&typed), "{typed} turns are held");
+    let frames = until_too_much(microphone(2));
+    assert!((30_000 / 100..30_000 / 20).contains(&frames), "{frames} frames are held");
 }
 
 /// The same of silence, which goes up as 24 kHz samples in base64: 64 bytes a millisecond.

@@ -167,6 +167,20 @@ fn r02_a_refused_update_is_told_and_the_next_settings_counts_as_the_first() {
     );
 }
 
+/// R2: a session that configured itself was open before and stays so: turns are answered without a Settings.
+#[test]
+fn r02_a_refused_update_closes_no_session_that_is_open() {
+    check(
+        fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(session_updated()),
+        [
+            at(0, settings("{}"), ["up session.update"]),
+            at(1, error_for("$update", "invalid_value"), ["client Error(invalid_value)"]),
+            at(2, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(3, confirmed(), ["up response.create"]),
+        ],
+    );
+}
+
 /// R2: "without one, when the update is the only event not yet answered".
 #[test]
 fn r02_an_error_without_an_id_is_for_the_update_when_nothing_else_is_unanswered() {

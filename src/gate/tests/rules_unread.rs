@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::{
     scenario::{Action, Scenario, at, check, deepgram, due, fresh},
     words::{
-        answer, audio_delta, bare_call, bare_response_done, confirmed, created, error_for, inject,
-        microphone, session_updated, settings, speech_started, speech_stopped,
+        answer, audio_delta, bare_call, bare_response_done, client_closes, confirmed, created, error_for,
+        inject, microphone, session_updated, settings, speech_started, speech_stopped,
     },
 };
-use crate::gate::{Input, Leg};
+use crate::gate::{Input, Leg, WINDOW};
 
 /// The same with legs that are soon full and may be slow.
 fn small(scenario: Scenario) -> Scenario {
@@ -132,6 +132,25 @@ fn r02_a_client_whose_settings_were_refused_is_read_again() {
                 session_updated(),
                 ["use audio", "client SettingsApplied", "up append 2000", "resume client"],
             ),
+        ],
+    );
+}
+
+/// R2: what a client said before it left still goes up, though it had not read what it was sent: upstream, which
+/// was not read on for that, is read again.
+#[test]
+fn r02_a_client_that_leaves_unread_what_it_was_sent_holds_up_nothing() {
+    let full = connected().limits(|limits| limits.leg = 3 * WINDOW);
+    check(
+        full.upto(settings("{}")),
+        [
+            at(0, audio_delta(WINDOW), ["client AgentStartedSpeaking", "client audio"]).undelivered(),
+            at(1, audio_delta(WINDOW), []).undelivered(),
+            at(2, audio_delta(WINDOW), ["pause upstream"]).undelivered(),
+            at(3, inject("Goodbye"), ["held R2"]).undelivered(),
+            at(4, client_closes(1000), ["held R2", "resume upstream"]).undelivered(),
+            at(5, session_updated(), ["use audio", "up item \"Goodbye\"", "close upstream 1000"])
+                .undelivered(),
         ],
     );
 }
