@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::stage::{Session, Stage, assert_each_once, gateway, output, outputs, route, script};
+use super::stage::{Session, Stage, assert_each_once, error_output, gateway, output, outputs, route, script};
 use crate::peers::application::Application;
 use crate::peers::frames;
 use crate::peers::journal::Journal;
@@ -254,4 +254,32 @@ async fn the_place_of_a_session_that_is_over_is_the_next_calls() {
     assert_eq!(output(&stage.mock, other.number, "call_1").await, "at once");
     stage.application.expect_cut_off(1, s(5)).await;
     assert_eq!(stage.application.requests().len(), 2);
+}
+
+/// The deadline of a call that waits for its turn passes, and its place in the queue is free.
+#[tokio::test]
+async fn a_call_whose_turn_does_not_come_is_late_all_the_same() {
+    let latch = Arc::new(Latch::new());
+    let held = Arc::clone(&latch);
+    let application =
+        Application::start(move |request| Reply::content(request.call_id()).behind(&held)).await;
+    let bounds = "[functions]\nmax_concurrent = 1\nmax_queued = 1";
+    let patient = route("[\"slow\"]", &application, "timeout_ms = 600000");
+    let impatient = route("[\"*\"]", &application, "timeout_ms = 300");
+    let mut stage = Stage::over(application, &format!("{bounds}\n{patient}\n{impatient}")).await;
+    stage.session.call(&[SLOW]);
+    stage.application.expect_requests(1, s(5)).await;
+    for id in ["call_1", "call_2"] {
+        let call = (id, "hurried", "{}");
+        let output = stage.output_of(call).await;
+        assert_eq!(output, error_output("the function did not answer in time"));
+        stage.session.assert_told(call, &output).await;
+    }
+    stage.session.call(&[("call_3", "slow", "{}")]);
+    stage.assert_goes_on().await;
+    latch.open();
+    for id in [SLOW.0, "call_3"] {
+        assert_eq!(output(&stage.mock, 1, id).await, id);
+    }
+    assert_eq!(stage.application.requests().len(), 2, "a call that was late has been made");
 }

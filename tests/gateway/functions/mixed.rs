@@ -178,3 +178,22 @@ async fn a_cancelled_response_calls_nobody() {
     assert_eq!(stage.application.connections(), 0, "a cancelled response has called");
     assert_eq!(stage.session.client.journal().count("FunctionCallRequest"), 0);
 }
+
+#[tokio::test]
+async fn a_call_that_is_made_again_under_its_id_runs_once() {
+    let latch = Arc::new(Latch::new());
+    let mut stage = stage(&latch, "").await;
+    stage.session.call(&CALLS[..1]);
+    stage.application.expect_requests(1, s(5)).await;
+    stage.session.call(&CALLS[..1]);
+    latch.open();
+    assert_eq!(output(&stage.mock, 1, "call_a").await, "weather for call_a");
+    stage.session.call(&CALLS[..1]);
+    stage.assert_goes_on().await;
+    // Another one shows that nothing of the kind is still on its way.
+    stage.session.call(&CALLS[3..]);
+    assert_eq!(output(&stage.mock, 1, "call_d").await, "weather for call_d");
+    let requests = stage.application.requests();
+    let called: Vec<&str> = requests.iter().map(|request| request.call_id()).collect();
+    assert_eq!(called, ["call_a", "call_d"]);
+}
