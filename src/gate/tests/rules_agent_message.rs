@@ -4,7 +4,7 @@ use super::{
     scenario::{Scenario, at, check, component, deepgram},
     words::{
         self, agent_item, audio, audio_delta, client, confirmed, created, done, error_for, inject,
-        speech_started, speech_stopped, text_done, transcript_delta,
+        message_added, speech_started, speech_stopped, text_done, transcript_delta,
     },
 };
 use crate::gate::tests::scenario::Action;
@@ -65,6 +65,26 @@ fn a_server_that_only_writes_gives_the_text_once_as_well() {
                 ],
             ),
             at(20, agent_item("done", "item_1", "Hello!"), ["ignored R11"]),
+        ],
+    );
+}
+
+/// R13: and like anything that is heard it has its end signals before the user's word, should that cut it off.
+#[test]
+fn what_a_server_only_writes_is_cut_off_with_its_end_signals() {
+    check(
+        deepgram(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(1, created("resp_1"), []),
+            at(2, message_added("resp_1", "item_1"), []),
+            at(
+                3,
+                agent_item("added", "item_1", "Hello!"),
+                ["ignored R4", "client AgentStartedSpeaking", "client ConversationText(assistant) \"Hello\""],
+            ),
+            at(4, speech_started(), ["client AgentAudioDone", "client UserStartedSpeaking"]),
+            at(5, done("resp_1", "cancelled"), ["ignored R13"]),
         ],
     );
 }
@@ -280,6 +300,16 @@ fn a_message_that_lost_the_race_is_spoken_later() {
                 ["client ConversationText(assistant) \"Another matter\""],
             ),
             at(4, done("resp_own", "completed"), [VERBATIM]),
+            at(5, created("resp_1"), []),
+            at(
+                6,
+                audio("resp_1", "item_2", 320),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"Hello\"",
+                    "client audio 320",
+                ],
+            ),
         ],
     );
 }
@@ -312,6 +342,48 @@ fn a_message_whose_race_is_known_late_is_told_once_and_so_is_the_other_text() {
             at(7, audio("resp_1", "item_2", 320), ["client AgentStartedSpeaking", "client audio"]),
             at(8, agent_item("done", "item_2", "Hello"), ["ignored R4"]),
             at(9, done("resp_1", "completed"), ["client AgentAudioDone"]),
+        ],
+    );
+}
+
+/// R7: the same of several texts of upstream's own, long ones included.
+#[test]
+fn every_text_that_was_taken_for_the_message_is_told_when_the_race_is_known() {
+    let long = "x".repeat(100_000);
+    let quoted = format!("client ConversationText(assistant) \"{}", "x".repeat(200));
+    check(
+        deepgram().losing_races(),
+        [
+            at(0, say("default"), [VERBATIM]),
+            at(1, created("resp_own"), []),
+            at(
+                2,
+                audio("resp_own", "item_1", 320),
+                [
+                    "client AgentStartedSpeaking",
+                    "client ConversationText(assistant) \"Hello\"",
+                    "client audio",
+                ],
+            ),
+            at(3, agent_item("done", "item_1", "One"), ["ignored R4"]),
+            at(4, message_added("resp_own", "item_2"), []),
+            at(4, agent_item("done", "item_2", &long), ["ignored R4"]),
+            at(5, message_added("resp_own", "item_3"), []),
+            at(5, agent_item("done", "item_3", &long), ["ignored R4"]),
+            at(6, message_added("resp_own", "item_4"), []),
+            at(6, agent_item("done", "item_4", "Four"), ["ignored R4"]),
+            at(
+                7,
+                error_for("$create", "conversation_already_has_active_response"),
+                [
+                    "held R7",
+                    "held R6",
+                    "client ConversationText(assistant) \"One\"",
+                    &quoted,
+                    &quoted,
+                    "client ConversationText(assistant) \"Four\"",
+                ],
+            ),
         ],
     );
 }

@@ -27,6 +27,20 @@ fn r13_without_barge_in_the_agent_speaks_on() {
     );
 }
 
+/// The agent speaks on after a pause, too: all of its answer so far has been played, and more is to come.
+#[test]
+fn r13_without_barge_in_a_pause_of_the_agents_is_not_its_end() {
+    check(
+        uninterrupted(),
+        [
+            at(0, created("resp_1"), []),
+            at(1, audio("resp_1", "item_1", 4_800), ["client AgentStartedSpeaking", "client audio"]),
+            at(1_000, speech_started(), ["ignored R13"]),
+            at(1_100, audio("resp_1", "item_1", 4_800), ["client audio"]),
+        ],
+    );
+}
+
 /// In silence the user's speech is told as ever.
 #[test]
 fn r13_without_barge_in_speech_in_silence_is_told() {

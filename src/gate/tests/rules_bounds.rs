@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::{
     scenario::{Action, at, check, deepgram, endpoints_at, fresh, function_at},
-    words::{client, created, done, inject, microphone, say, session_updated, settings, transcript_done},
+    words::{
+        client, created, done, inject, microphone, say, session_updated, settings, transcript_done,
+        update_prompt,
+    },
 };
 use crate::{
     gate::{Effect, Input, Leg, Rule, UpstreamFrame},
@@ -97,6 +100,49 @@ fn r02_input_that_waits_for_the_session_counts_for_what_it_takes() {
     assert!((30_000 / 2_000..30_000 / 1_000).contains(&typed), "{typed} turns are held");
     let frames = until_too_much(microphone(2));
     assert!((30_000 / 100..30_000 / 20).contains(&frames), "{frames} frames are held");
+}
+
+/// The same of texts that the agent is to say and has not begun to.
+#[test]
+fn r06_messages_for_the_agent_that_wait_count_against_the_budget() {
+    let text = "x".repeat(3_000);
+    check(
+        deepgram().upto(created("resp_1")).limits(|limits| limits.leg = 10_000),
+        [
+            at(0, say(&text, "queue"), ["held R6"]),
+            at(1, say(&text, "queue"), ["held R6"]),
+            at(2, say(&text, "queue"), ["held R6"]),
+            at(3, say(&text, "queue"), ["held R6", "pause client"]),
+            at(4, done("resp_1", "completed"), ["up response.create", "resume client"]),
+        ],
+    );
+}
+
+/// The same of changes that wait for the answer to the one before them.
+#[test]
+fn r03_changes_that_wait_count_against_the_budget() {
+    let text = "x".repeat(40_000);
+    check(
+        deepgram().limits(|limits| limits.leg = 100_000),
+        [
+            at(0, update_prompt(&text), ["up session.update"]),
+            at(1, update_prompt(&text), ["held R3"]),
+            at(2, update_prompt(&text), ["held R3"]),
+            at(3, update_prompt(&text), ["held R3", "pause client"]),
+            at(4, session_updated(), ["client PromptUpdated", "up session.update", "resume client"]),
+        ],
+    );
+    let functions = json!([{"name": "f", "description": &text}]);
+    let think = json!({"type": "UpdateThink", "think": {"functions": functions}}).to_string();
+    check(
+        deepgram().limits(|limits| limits.leg = 100_000),
+        [
+            at(0, update_prompt("Be brief."), ["up session.update"]),
+            at(1, client(&think), ["held R3"]),
+            at(2, client(&think), ["held R3"]),
+            at(3, client(&think), ["held R3", "pause client"]),
+        ],
+    );
 }
 
 /// The same of silence, which goes up as 24 kHz samples in base64: 64 bytes a millisecond.

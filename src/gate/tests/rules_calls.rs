@@ -514,6 +514,27 @@ fn r08_a_cancelled_response_that_was_never_announced_hands_out_nothing() {
     );
 }
 
+/// R8: "whichever of the three events shows it first": where only the end of a response that was never announced
+/// does, its whole calls are handed out then, and their answers make a wish.
+#[test]
+fn r08_the_end_of_a_response_that_was_never_announced_shows_its_calls() {
+    let call = |id: &str, status: &str| json!({"type": "function_call", "status": status, "call_id": id, "name": "f", "arguments": "{}"});
+    let output = [call("call_a", "completed"), call("call_b", "incomplete")];
+    check(
+        deepgram(),
+        [
+            at(0, inject("Hi"), ["client ConversationText(user)", "up item"]),
+            at(1, confirmed(), ["up response.create"]),
+            at(
+                2,
+                done_with("resp_1", json!({"status": "completed", "output": output})),
+                ["client FunctionCallRequest call_a=f({})"],
+            ),
+            at(3, answer("call_a", "1"), ["client AgentThinking", "up output", "up response.create"]),
+        ],
+    );
+}
+
 /// R2, R8: nothing goes up before the session is open, not even the answer for a client that gave none.
 #[test]
 fn r08_a_call_that_came_before_the_session_waits_for_it() {

@@ -456,6 +456,46 @@ fn r04_a_greeting_in_the_middle_of_an_answer_leaves_the_end_to_it() {
     );
 }
 
+/// R4: "then R10's end signals": an answer that is over, or has not begun to speak, gives none for the greeting.
+#[test]
+fn r04_a_greeting_has_its_end_signals_whatever_was_answered_before() {
+    let greeted = [
+        "use audio",
+        "client SettingsApplied",
+        "client ConversationText(assistant) \"Hello there!\"",
+        "client AgentAudioDone",
+    ];
+    let before = || fresh().upto(Input::ClientConnected).upto(Input::UpstreamOpened).upto(session_updated());
+    check(
+        before(),
+        [
+            at(0, created("resp_1"), []),
+            at(
+                1,
+                super::words::audio("resp_1", "item_1", 320),
+                ["client AgentStartedSpeaking", "client audio"],
+            ),
+            at(2, done("resp_1", "completed"), ["client AgentAudioDone"]),
+            at(1_000, settings(GREETING), ["up session.update"]),
+            at(1_001, session_updated(), greeted),
+        ],
+    );
+    check(
+        before(),
+        [
+            at(0, settings(GREETING), ["up session.update"]),
+            at(1, created("resp_1"), []),
+            at(2, session_updated(), greeted),
+            at(
+                3,
+                super::words::audio("resp_1", "item_1", 320),
+                ["client AgentStartedSpeaking", "client audio"],
+            ),
+            at(4, done("resp_1", "completed"), ["client AgentAudioDone"]),
+        ],
+    );
+}
+
 /// R4: "`"speak"`: the same text at once, and one `response.create` whose instructions ask for it word for
 /// word; that response's own text is not sent."
 #[test]

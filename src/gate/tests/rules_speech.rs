@@ -364,6 +364,31 @@ fn r13_what_was_heard_stands_still_while_there_is_nothing_to_play() {
     );
 }
 
+/// R13: the same however much was delivered behind it, and of what has been played to its end nothing is cut off.
+#[test]
+fn r13_the_item_that_plays_is_truncated_however_many_were_delivered_behind_it() {
+    for (at_ms, truncated) in
+        [(3_000, "up truncate item_1 at 2000 ms"), (5_500, "up truncate item_2 at 500 ms")]
+    {
+        check(
+            deepgram(),
+            [
+                at(0, created("resp_1"), []),
+                at(
+                    1_000,
+                    audio("resp_1", "item_1", 4 * SECOND),
+                    ["client AgentStartedSpeaking", "client audio 192000"],
+                ),
+                at(1_001, audio("resp_1", "item_2", SECOND), ["client audio 48000"]),
+                at(1_002, audio("resp_1", "item_3", SECOND), ["client audio 48000"]),
+                at(1_003, audio("resp_1", "item_3", SECOND), ["client audio 48000"]),
+                at(1_004, done("resp_1", "completed"), ["client AgentAudioDone"]),
+                at(at_ms, speech_started(), ["client UserStartedSpeaking", truncated]),
+            ],
+        );
+    }
+}
+
 /// R13: "of the item being played": what was delivered behind it has not been heard.
 #[test]
 fn r13_the_item_that_plays_is_truncated_though_a_later_one_was_delivered() {

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{
     scenario::{Action, Scenario, at, check, deepgram, due, fresh},
     words::{
         answer, audio_delta, bare_call, bare_response_done, client_closes, confirmed, created, error_for,
-        inject, microphone, session_updated, settings, speech_started, speech_stopped,
+        inject, microphone, session_updated, settings, speech_started, speech_stopped, update_prompt,
     },
 };
-use crate::gate::{Input, Leg, WINDOW};
+use crate::gate::{ClientFrame, Input, Leg, WINDOW};
 
 /// The same with legs that are soon full and may be slow.
 fn small(scenario: Scenario) -> Scenario {
@@ -76,6 +78,21 @@ fn r06_the_end_of_speech_and_the_answer_to_it_that_are_not_read_are_not_missed()
     );
 }
 
+/// R3: the `session.updated` that answers a change.
+#[test]
+fn r03_the_answer_to_a_change_that_is_not_read_is_not_missed() {
+    check(
+        small(deepgram()),
+        [
+            at(0, update_prompt("Be brief."), ["up session.update"]),
+            at(1, audio_delta(11_000), FULL).undelivered(),
+            at(25_000, Input::Timeout, []).undelivered(),
+            at(26_000, Action::Delivers(Leg::Client), ["resume upstream"]),
+            at(40_000, session_updated(), ["client PromptUpdated"]),
+        ],
+    );
+}
+
 /// R8: "with no end, T after the last answer".
 #[test]
 fn r08_the_end_of_a_response_that_is_not_read_is_not_missed() {
@@ -132,6 +149,47 @@ fn r02_a_client_whose_settings_were_refused_is_read_again() {
                 session_updated(),
                 ["use audio", "client SettingsApplied", "up append 2000", "resume client"],
             ),
+        ],
+    );
+}
+
+/// A leg that takes something is read for again when half of what waited for it is gone, not before and not later.
+#[test]
+fn upstream_is_read_again_when_half_of_what_waited_is_gone() {
+    let takes = |bytes| Input::Delivered { leg: Leg::Client, bytes };
+    let started = ClientFrame::Audio(Bytes::new()).weight();
+    check(
+        small(deepgram()),
+        [
+            at(0, audio_delta(4_000), ["client AgentStartedSpeaking", "client audio"]).undelivered(),
+            at(1, audio_delta(4_000), ["client audio"]).undelivered(),
+            at(2, audio_delta(4_000), ["client audio", "pause upstream"]).undelivered(),
+            at(3, takes(started + 4_000), []).undelivered(),
+            at(4, takes(4_000), ["resume upstream"]).undelivered(),
+        ],
+    );
+}
+
+/// An upstream that takes nothing for a while is too slow only once the client has to wait for it.
+#[test]
+fn upstream_is_not_too_slow_while_the_client_need_not_wait_for_it() {
+    let patient = deepgram().limits(|limits| limits.leg = 10_000);
+    check(
+        patient,
+        [
+            at(0, microphone(3_000), ["up append"]).undelivered(),
+            at(60_000, microphone(1_000), ["up append"]).undelivered(),
+            at(60_001, microphone(1_000), ["up append", "pause client"]).undelivered(),
+            due(
+                70_001,
+                [
+                    "resume client",
+                    "client Error(upstream_too_slow)",
+                    "close client 1011",
+                    "close upstream 1000",
+                ],
+            )
+            .undelivered(),
         ],
     );
 }

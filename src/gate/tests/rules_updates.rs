@@ -153,6 +153,20 @@ fn r03_the_same_voice_again_is_in_force() {
     check(spoken().upto(upstream(cedar)), [at(0, client(VOICE), ["client SpeakUpdated"])]);
 }
 
+/// A change of the voice that upstream refuses for another reason than that it comes too late.
+#[test]
+fn r03_a_change_of_the_voice_that_is_refused_is_an_error_like_any_other() {
+    check(
+        deepgram(),
+        [
+            at(0, client(VOICE), ["up session.update"]),
+            at(1, error_for("$update", "invalid_value"), ["client Error(invalid_value)"]),
+            at(2, client(VOICE), ["up session.update"]),
+            at(3, session_updated(), ["client SpeakUpdated"]),
+        ],
+    );
+}
+
 /// Where upstream knows better whether the session has spoken, the rest of the change is sent again.
 #[test]
 fn r03_a_voice_that_upstream_refuses_is_a_warning_and_the_rest_is_sent_again() {
@@ -232,6 +246,51 @@ fn r03_a_late_answer_acknowledges_no_other_change() {
     );
 }
 
+/// The same once: the answer that came late is not expected again.
+#[test]
+fn r03_a_change_that_was_given_up_has_one_late_answer() {
+    let updated = |instructions: &str| {
+        upstream(&format!(r#"{{"type":"session.updated","session":{{"instructions":"{instructions}"}}}}"#))
+    };
+    check(
+        deepgram(),
+        [
+            at(0, client(PROMPT), ["up session.update"]),
+            at(1, client(r#"{"type":"UpdatePrompt","prompt":"Or German."}"#), ["held R3"]),
+            due(20_000, ["ran out R3", "client Warning(update_timeout)", "up session.update"]),
+            at(20_001, updated("Speak French."), ["ignored R2"]),
+            at(20_002, updated("Or German, as upstream has it."), ["client PromptUpdated"]),
+        ],
+    );
+}
+
+/// The same the other way round: what upstream says of the next change itself acknowledges it, though the one
+/// that was given up never had an answer; of a change of something else the instructions say nothing.
+#[test]
+fn r03_the_answer_to_a_change_acknowledges_it_though_one_before_it_had_none() {
+    let updated = |instructions: &str| {
+        upstream(&format!(r#"{{"type":"session.updated","session":{{"instructions":"{instructions}"}}}}"#))
+    };
+    check(
+        deepgram(),
+        [
+            at(0, client(PROMPT), ["up session.update"]),
+            at(1, client(r#"{"type":"UpdatePrompt","prompt":"Or German."}"#), ["held R3"]),
+            due(20_000, ["ran out R3", "client Warning(update_timeout)", "up session.update"]),
+            at(20_001, updated("Or German."), ["client PromptUpdated"]),
+        ],
+    );
+    check(
+        deepgram(),
+        [
+            at(0, client(PROMPT), ["up session.update"]),
+            at(1, client(VOICE), ["held R3"]),
+            due(20_000, ["ran out R3", "client Warning(update_timeout)", "up session.update"]),
+            at(20_001, updated("as upstream has it"), ["client SpeakUpdated"]),
+        ],
+    );
+}
+
 /// What comes before the session is open waits like an inject, in its place.
 #[test]
 fn r02_changes_wait_for_the_session_in_their_order() {
@@ -286,6 +345,29 @@ fn r03_another_model_is_a_warning_and_the_rest_is_done() {
             at(51, client(GPT_5), ["up session.update"]),
             at(99, session_updated(), ["client ThinkUpdated"]),
         ],
+    );
+}
+
+/// Where a Warning says that nothing comes of a change, nothing acknowledges it; where nothing was to change, it is
+/// in force.
+#[test]
+fn r03_a_change_of_nothing_is_acknowledged_unless_a_warning_answers_it() {
+    const NOBODY: &str = r#"{"type":"UpdateSpeak","speak":{"provider":{"type":"open_ai","voice":"nobody"}}}"#;
+    check(
+        deepgram(),
+        [
+            at(0, client(NOBODY), ["client Warning(VOICE_NOT_MAPPED)"]),
+            at(1, update_prompt(""), ["client PromptUpdated"]),
+        ],
+    );
+}
+
+/// "Upstream takes another speed between responses alone", and everything else at any time.
+#[test]
+fn r03_another_prompt_does_not_wait_for_the_end_of_the_response() {
+    check(
+        deepgram().upto(created("resp_1")),
+        [at(0, client(PROMPT), ["up session.update"]), at(50, session_updated(), ["client PromptUpdated"])],
     );
 }
 
