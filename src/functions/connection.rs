@@ -109,7 +109,7 @@ impl Connection {
         limit: usize,
     ) -> Result<(Answer, Option<Self>), Trouble> {
         let (io, mut writer) = tokio::io::split(&mut self.io);
-        let mut reader = Reader { io, buffer: &mut self.buffer, place: &self.to, touched: false };
+        let mut reader = Reader { io, buffer: &mut self.buffer, place: &self.to, taken: 0 };
         let sent = Cell::new(0);
         let (read, all_sent) = {
             let write = async {
@@ -129,7 +129,7 @@ impl Connection {
                 written = &mut write => (read.await, written.is_ok()),
             }
         };
-        let touched = reader.touched;
+        let touched = reader.taken > 0;
         let Read { answer, keeps } =
             read.map_err(|failure| Trouble { failure, unsent: sent.get() == 0, unanswered: !touched })?;
         self.answers += 1;

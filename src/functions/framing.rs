@@ -24,6 +24,10 @@ use super::{
 /// The longest head of an answer, bytes. Real ones have a few hundred.
 const MAX_HEAD: usize = 32 * 1024;
 
+/// What an answer may have in bytes besides eight times those that its body may have, which are six for each
+/// where it comes in chunks of one.
+const MAX_OVERHEAD: usize = 128 * 1024;
+
 /// How many provisional answers (102, 103) may come before the answer.
 const MAX_PROVISIONAL: usize = 8;
 
@@ -35,8 +39,8 @@ pub(super) struct Reader<'a, R> {
     pub(super) buffer: &'a mut BytesMut,
     /// Where it leads, for log lines.
     pub(super) place: &'a dyn std::fmt::Display,
-    /// Whether anything at all was read.
-    pub(super) touched: bool,
+    /// How many bytes were read.
+    pub(super) taken: usize,
 }
 
 /// An answer, and whether its end is where the next one can begin.
@@ -149,7 +153,9 @@ impl<R: AsyncRead + Unpin> Reader<'_, R> {
                     Ok(None) => {}
                     Err(error) => return Err(self.not_http(&error)),
                 }
-                if content.len() > limit {
+                // Chunks have names, and trailers behind them, of any length.
+                if content.len() > limit || self.taken > limit.saturating_mul(8).saturating_add(MAX_OVERHEAD)
+                {
                     return Err(Failure::TooLarge(limit));
                 }
             },
@@ -163,7 +169,7 @@ impl<R: AsyncRead + Unpin> Reader<'_, R> {
         let mut io = (&mut self.io).take(room as u64);
         let read: io::Result<usize> = io.read_buf(self.buffer).await;
         let read = read.map_err(|error| self.broken(&error))?;
-        self.touched |= read > 0;
+        self.taken += read;
         Ok(read)
     }
 

@@ -155,6 +155,8 @@ async fn answers_that_mean_nothing() {
         ("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n".to_owned(), Waits, LEFT, large),
         (chunked(&format!("65\r\n{}", "x".repeat(101))), Waits, LEFT, large),
         (chunked(&"1\r\nx\r\n".repeat(101)), Waits, LEFT, large),
+        (chunked(&format!("1;{}", "x".repeat(200_000))), Waits, LEFT, large),
+        (chunked(&format!("13\r\n{SUNNY}\r\n0\r\n{}", "x: y\r\n".repeat(40_000))), Waits, LEFT, large),
         (format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(101)), Waits, LEFT, large),
         // No HTTP at all, or none that has one meaning.
         ("sunny\r\n\r\n".to_owned(), Waits, LEFT, http),

@@ -1,11 +1,20 @@
 //! What a call comes to when the application does not get so far as to answer.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     SUNNY, call, pool, route, run,
     server::{Peer, Seen, Server, answer},
     sunny, told,
+};
+use crate::{
+    config::Functions,
+    functions::{ExecutorPool, Failure, resolver::Resolver},
 };
 
 const BROKEN: &str = "the connection ended before the function's answer did";
@@ -48,24 +57,40 @@ async fn nobody_listens() {
 
 #[actix_web::test]
 async fn a_name_that_nobody_has() {
-    let pool = pool(vec![route("http://nobody.invalid/".parse().expect("a url"))]);
-    assert_eq!(run(&pool).await, Err("the function cannot be reached".to_owned()));
+    let lookups: [fn() -> io::Result<Vec<SocketAddr>>; 2] =
+        [|| Ok(Vec::new()), || Err(io::Error::other("no such name"))];
+    for lookup in lookups {
+        let resolver = Resolver::new(move |_, _| async move { lookup() });
+        let functions = Functions {
+            routes: vec![route("http://nobody.example/".parse().expect("a url"))],
+            ..Functions::default()
+        };
+        let pool = ExecutorPool::start_with(Arc::new(functions), resolver);
+        assert_eq!(run(&pool).await, Err("the function cannot be reached".to_owned()));
+    }
 }
 
 #[actix_web::test]
 async fn an_application_that_hangs_is_given_up_and_its_connection_closed() {
     let hang: [&'static [u8]; 3] =
         [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{"];
-    for part in hang {
-        let mut server = Server::start(move |mut peer| {
-            peer.request();
-            peer.send(part);
-            peer.until_closed();
-        });
-        let mut route = route(server.url());
-        route.timeout = Duration::from_millis(200);
-        let pool = pool(vec![route]);
-        assert_eq!(run(&pool).await, Err("the function did not answer in time".to_owned()));
+    let running: Vec<_> = hang
+        .into_iter()
+        .map(|part| {
+            let server = Server::start(move |mut peer| {
+                peer.request();
+                peer.send(part);
+                peer.until_closed();
+            });
+            let mut route = route(server.url());
+            route.timeout = Duration::from_secs(1);
+            let pool = pool(vec![route]);
+            let running = pool.run(call()).expect("a place");
+            (server, pool, running)
+        })
+        .collect();
+    for (mut server, _pool, running) in running {
+        assert_eq!(running.await, Err(Failure::TimedOut));
         server.closed(1).await;
         assert_eq!(server.requests(), 1);
     }
