@@ -134,7 +134,7 @@ impl Connection {
             read.map_err(|failure| Trouble { failure, unsent: sent.get() == 0, unanswered: !touched })?;
         self.answers += 1;
         self.since = Instant::now();
-        Ok((answer, (keeps && all_sent && self.is_quiet()).then_some(self)))
+        Ok((answer, (keeps && all_sent).then_some(self)))
     }
 
     /// Whether the connection can be used for another call, as far as one can know.
@@ -150,8 +150,8 @@ impl Connection {
         self.answers > 1 || until <= Instant::now() || timeout_at(until, self.io.read_u8()).await.is_err()
     }
 
-    /// Whether nothing has come since the last answer, its end included. What would come now, a next call
-    /// would take for its answer.
+    /// Whether nothing has come behind the last answer, the end of the connection included. What has, a next
+    /// call would take for its answer.
     fn is_quiet(&mut self) -> bool {
         // The kernel is asked first: tokio looks there only when its driver has heard of something.
         self.buffer.is_empty() && is_silent(self.io.tcp()) && self.io.read_u8().now_or_never().is_none()

@@ -84,6 +84,12 @@ impl ExecutorPool {
         Self(Arc::new(Shared { admission, executors: (0..EXECUTORS).map(executor).collect(), functions }))
     }
 
+    /// The thread that takes the first of calls one after another.
+    #[cfg(test)]
+    pub(super) fn first_thread(&self) -> &Arbiter {
+        &self.0.executors[0].arbiter
+    }
+
     /// Runs `call`, now or when its turn comes. Its deadline counts from here.
     ///
     /// # Errors

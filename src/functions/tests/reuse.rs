@@ -70,6 +70,47 @@ async fn what_comes_behind_an_answer_is_not_the_answer_to_the_next_call() {
     assert_eq!((server.requests(), server.connections()), (2, 2));
 }
 
+/// What a server does on its first connection once that is trusted, seen by a thread that has much else to do: it
+/// has heard neither of the bytes nor of the end, which only the kernel knows of.
+#[actix_web::test]
+async fn what_nobody_has_been_told_of_is_seen_nevertheless() {
+    for ends in [true, false] {
+        let (done, is_done) = mpsc::channel();
+        let (free, is_free) = mpsc::channel::<()>();
+        let (blocked, is_blocked) = mpsc::channel();
+        let signals = std::sync::Mutex::new((is_blocked, done));
+        let server = Server::start(move |mut peer| {
+            let mut requests = 0;
+            while peer.request().is_some() {
+                peer.send(answer("200 OK", SUNNY).as_bytes());
+                requests += 1;
+                if peer.connection() == 1 && requests == 2 {
+                    let signals = signals.lock().expect("one connection comes here");
+                    signals.0.recv().expect("the executor's thread");
+                    match ends {
+                        true => peer.end(),
+                        false => {
+                            assert!(peer.send(answer("200 OK", r#"{"content":"another's"}"#).as_bytes()))
+                        }
+                    }
+                    signals.1.send(()).expect("the test");
+                }
+            }
+        });
+        let pool = pool(vec![route(server.url())]);
+        assert_eq!((run(&pool).await, run(&pool).await), (sunny(), sunny()));
+        assert!(pool.first_thread().spawn_fn(move || {
+            blocked.send(()).expect("the server");
+            is_free.recv().expect("the test");
+        }));
+        is_done.recv().expect("the server");
+        let running = pool.run(call()).expect("a place");
+        free.send(()).expect("the executor's thread");
+        assert_eq!(running.await, Ok("sunny".to_owned()));
+        assert_eq!((server.requests(), server.connections()), (3, 2));
+    }
+}
+
 /// Answers two requests on its first connection, so that it is trusted, and reads a third one there before it
 /// closes; answers everything on others.
 fn closes_at_the_third_request() -> Server {

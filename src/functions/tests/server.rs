@@ -12,8 +12,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use url::Url;
+
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a server saw of its clients; connections are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +96,8 @@ impl Server {
 
     /// What it saw next.
     pub(super) async fn next(&mut self) -> Seen {
-        self.seen.recv().await.expect("the server goes on")
+        let seen = timeout(PATIENCE, self.seen.recv()).await.expect("the server sees something");
+        seen.expect("the server goes on")
     }
 
     /// Waits until it has seen a client's end of connection `number`.
@@ -152,19 +156,6 @@ impl Peer {
         self.gone();
     }
 
-    /// Waits, without reading, until the client has closed the connection.
-    pub(super) fn wait_for_end(&self) {
-        while self.socket.take_error().is_ok_and(|error| error.is_none()) && !self.is_hung_up() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        self.gone();
-    }
-
-    /// Whether writing fails, as it does once the client is gone.
-    fn is_hung_up(&self) -> bool {
-        (&self.socket).write_all(b" ").is_err()
-    }
-
     /// Which connection this is, from 1.
     pub(super) fn connection(&self) -> usize {
         self.number
@@ -177,6 +168,12 @@ impl Peer {
 
     /// Ends the connection in order.
     pub(super) fn close(self) {
+        self.end();
+    }
+
+    /// The same, for a script that goes on.
+    pub(super) fn end(&self) {
+        // The client may have been faster.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
