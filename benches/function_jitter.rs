@@ -1,6 +1,6 @@
 //! Whether a function that runs for long is heard in anybody's audio: the gateway's own process between a scripted
 //! upstream and 51 clients, a frame of 20 ms each way and session every 20 ms, first without a function and then
-//! while one session's function does not answer. Judges nothing; prints how far the frames stray from 20 ms.
+//! while one session's function does not answer. Judges no time; prints how far the frames stray from 20 ms.
 //!
 //! The gateway is a process of its own, with its own threads and one worker: what is measured is what is shipped, all
 //! sessions share the thread of the one whose function runs, and the peers' work is not on it.
@@ -44,6 +44,9 @@ struct Arguments {
     /// How long each of the two runs is measured; the function of the second takes that long.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// How often the two runs are made; their frames are taken together.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
     /// Sessions beside the one whose function runs.
     #[arg(long, default_value_t = 50)]
     others: usize,
@@ -60,28 +63,62 @@ struct Stage {
     _gateway: Gateway,
 }
 
+/// What was seen of runs of one kind: by session, one entry for each run.
+#[derive(Default)]
+struct Seen {
+    agent: Vec<Vec<Arrivals>>,
+    user: Vec<Vec<Arrivals>>,
+    sent: Vec<Vec<Arrivals>>,
+}
+
 fn main() {
     let arguments = Arguments::parse();
-    let length = Duration::from_secs(arguments.seconds);
+    let Arguments { seconds, rounds, others, .. } = arguments;
+    let length = Duration::from_secs(seconds);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime can be made");
-    let stage = runtime.block_on(Stage::set(arguments.others));
-    let without = runtime.block_on(stage.run(length, None));
-    let with = runtime.block_on(stage.run(length, Some("call_jitter")));
+    let (mut without, mut with) = (Seen::default(), Seen::default());
+    runtime.block_on(async {
+        let stage = Stage::set(others).await;
+        for round in 0..rounds {
+            without.add(stage.run(length, None).await);
+            with.add(stage.run(length, Some(&format!("call_{round}"))).await);
+        }
+    });
     println!(
-        "{} sessions, one worker, {} s each run; milliseconds between the frames, less 20",
-        arguments.others + 1,
-        arguments.seconds
+        "{} sessions, one worker, {rounds} x {seconds} s each; milliseconds between frames, less 20",
+        others + 1
     );
     println!("{:<24}{:>8}{:>8}{:>8}", "", "p50", "p99", "max");
-    for (without, with) in without.iter().zip(&with) {
-        println!("{}", with.what);
+    for ((what, without), (_, with)) in without.jitter().into_iter().zip(with.jitter()) {
+        println!("{what}");
         println!("{:<24}{without}", "  without a function");
         println!("{:<24}{with}", "  during its call");
-        println!("{:<24}{}", "  ratio", with.ratio(without));
+        println!("{:<24}{}", "  ratio", with.ratio(&without));
+    }
+}
+
+impl Seen {
+    fn add(&mut self, run: [Vec<Arrivals>; 3]) {
+        let [agent, user, sent] = run;
+        self.agent.push(agent);
+        self.user.push(user);
+        self.sent.push(sent);
+    }
+
+    fn jitter(&self) -> Vec<(&'static str, Jitter)> {
+        let one = |runs: &[Vec<Arrivals>]| Jitter::of(runs.iter().flat_map(|run| &run[..1]));
+        let others = |runs: &[Vec<Arrivals>]| Jitter::of(runs.iter().flat_map(|run| &run[1..]));
+        vec![
+            ("agent audio, the session with the function", one(&self.agent)),
+            ("agent audio, the others", others(&self.agent)),
+            ("user audio, the session with the function", one(&self.user)),
+            ("user audio, the others", others(&self.user)),
+            ("as the peers sent it, all sessions", Jitter::of(self.sent.iter().flatten())),
+        ]
     }
 }
 
@@ -99,15 +136,15 @@ impl Stage {
         Self { application, upstream, clients, _gateway: gateway }
     }
 
-    /// Audio on all sessions for so long, with session 0's call open for all of that time if there is one.
-    async fn run(&self, length: Duration, call: Option<&str>) -> Vec<Jitter> {
-        let others = self.clients.len() - 1;
-        for session in 1..=others {
+    /// Audio on all sessions for so long, with session 0's call open for all of that time if there is one. The agent's
+    /// frames at the clients, the user's at upstream, and when they were sent.
+    async fn run(&self, length: Duration, call: Option<&str>) -> [Vec<Arrivals>; 3] {
+        for session in 1..self.clients.len() {
             self.upstream.begin_answer(session, None);
         }
         self.upstream.begin_answer(0, call);
+        let answered = self.upstream.outputs();
         if call.is_some() {
-            self.clients[0].expect("FunctionCallRequest").await;
             self.application.expect_request().await;
         }
         let lanes = self.clients.iter().enumerate().map(|(session, client)| Lane {
@@ -120,32 +157,25 @@ impl Stage {
         tokio::time::sleep(WARM_UP).await;
         let began = Instant::now();
         tokio::time::sleep(length).await;
-        let ended = Instant::now();
+        let window = began..Instant::now();
         let sent = sender.stop();
+        assert_eq!(self.upstream.outputs(), answered, "the function was answered too early");
         if let Some(call) = call {
-            assert_eq!(self.upstream.outputs().len(), 0, "the function was answered too early");
             self.application.answer();
-            let outputs = self.upstream.expect_output().await;
+            let outputs = self.upstream.expect_outputs(answered.len() + 1).await;
             let expected: Vec<(usize, Value)> = vec![(0, call.into())];
-            assert_eq!(outputs, expected, "the calls that were answered, and where");
+            assert_eq!(outputs[answered.len()..], expected, "the calls that were answered, and where");
         }
-        let window = began..ended;
-        let agent = self.clients.iter().map(Client::arrivals).collect::<Vec<Arrivals>>();
-        let user = (0..=others).map(|session| self.upstream.arrivals(session)).collect::<Vec<Arrivals>>();
-        let frames =
-            |arrivals: &[Arrivals]| arrivals.iter().map(|one| one.within(&window)).min().unwrap_or(0);
-        let expected = (length.as_secs_f64() / FRAME.as_secs_f64()) as usize;
-        for (what, fewest) in [("agent", frames(&agent)), ("user", frames(&user))] {
+        let agent: Vec<Arrivals> =
+            self.clients.iter().map(|client| client.arrivals().within(&window)).collect();
+        let user = (0..self.clients.len()).map(|session| self.upstream.arrivals(session).within(&window));
+        let user: Vec<Arrivals> = user.collect();
+        let frames = (length.as_secs_f64() / FRAME.as_secs_f64()) as usize;
+        for (what, seen) in [("agent", &agent), ("user", &user)] {
+            let fewest = seen.iter().map(|arrivals| arrivals.0.len()).min().unwrap_or(0);
             // A frame at each edge may fall out of the window, and a busy machine moves some more.
-            assert!(fewest + expected / 100 + 2 >= expected, "a session had {fewest} frames of {what} audio");
+            assert!(fewest + frames / 100 + 2 >= frames, "a session had {fewest} frames of {what} audio");
         }
-        let (one, others) = ("with the function", format!("{others} others"));
-        vec![
-            Jitter::of(format!("agent audio, session {one}"), &agent[..1], &window),
-            Jitter::of(format!("agent audio, {others}"), &agent[1..], &window),
-            Jitter::of(format!("user audio, session {one}"), &user[..1], &window),
-            Jitter::of(format!("user audio, {others}"), &user[1..], &window),
-            Jitter::of("as the peers sent it, all".to_owned(), &sent, &window),
-        ]
+        [agent, user, sent.iter().map(|sent| sent.within(&window)).collect()]
     }
 }

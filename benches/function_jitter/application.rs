@@ -1,4 +1,4 @@
-//! The HTTP application that runs the function: it takes one request and answers when it is told.
+//! The HTTP application that runs the function: it takes one request at a time and answers when it is told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,20 +23,20 @@ impl Application {
         let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (was_asked, may_answer) = (Arc::clone(&asked), Arc::clone(&answer));
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("the gateway connects");
-            // The last bytes of the request's body.
-            let mut request = Vec::new();
-            while !request.ends_with(b"}") {
-                let read = stream.read_buf(&mut request).await.expect("the request can be read");
-                assert!(read > 0, "the gateway hung up on its request");
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // The last byte of the request's body.
+                let mut request = Vec::new();
+                while !request.ends_with(b"}") {
+                    let read = stream.read_buf(&mut request).await.expect("the request can be read");
+                    assert!(read > 0, "the gateway hung up on its request");
+                }
+                was_asked.notify_one();
+                may_answer.notified().await;
+                let body = "{\"content\":\"done\"}";
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.expect("the gateway still waits");
             }
-            was_asked.notify_one();
-            may_answer.notified().await;
-            let body = "{\"content\":\"done\"}";
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all(format!("{head}{body}").as_bytes()).await.expect("the gateway still waits");
-            // Held open until the benchmark is over.
-            let _ = stream.read_buf(&mut request).await;
         });
         Self { port, asked, answer }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
 use crate::jitter::Arrivals;
@@ -19,8 +19,6 @@ const FRAME_BYTES: usize = 640;
 pub(crate) struct Client {
     writer: net::TcpStream,
     arrivals: Arc<Mutex<Arrivals>>,
-    /// The last message that is no audio.
-    told: watch::Receiver<String>,
 }
 
 impl Client {
@@ -32,31 +30,25 @@ impl Client {
         let (mut socket, _) = client_async(url, stream).await.expect("the gateway upgrades");
         let settings = r#"{"type":"Settings","agent":{"think":{"prompt":"You are a helpful assistant."}}}"#;
         socket.send(Message::text(settings)).await.expect("the gateway takes Settings");
+        let applied = async {
+            while let Some(Ok(message)) = socket.next().await {
+                if message.to_text().is_ok_and(|text| text.contains("\"SettingsApplied\"")) {
+                    return;
+                }
+            }
+            panic!("the gateway does not open the session");
+        };
+        timeout(Duration::from_secs(10), applied).await.expect("the session is opened in time");
         let arrivals = Arc::new(Mutex::new(Arrivals::default()));
-        let (tell, told) = watch::channel(String::new());
         let noted = Arc::clone(&arrivals);
         tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
-                match message {
-                    Message::Binary(_) => noted.lock().expect("no holder panics").0.push(Instant::now()),
-                    Message::Text(text) => {
-                        tell.send_replace(text.to_string());
-                    }
-                    _ => {}
+                if message.is_binary() {
+                    noted.lock().expect("no holder panics").0.push(Instant::now());
                 }
             }
         });
-        let client = Self { writer, arrivals, told };
-        client.expect("SettingsApplied").await;
-        client
-    }
-
-    /// Waits for a message of a type.
-    pub(crate) async fn expect(&self, kind: &str) {
-        let mut told = self.told.clone();
-        let is_there = told.wait_for(|text| text.contains(&format!("\"{kind}\"")));
-        let seen = timeout(Duration::from_secs(10), is_there).await;
-        seen.unwrap_or_else(|_| panic!("no {kind}")).expect("the gateway keeps the session");
+        Self { writer, arrivals }
     }
 
     pub(crate) fn writer(&self) -> net::TcpStream {

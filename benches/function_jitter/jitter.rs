@@ -13,32 +13,30 @@ use crate::sender::FRAME;
 pub(crate) struct Arrivals(pub(crate) Vec<Instant>);
 
 impl Arrivals {
-    /// How many of them are within a window.
-    pub(crate) fn within(&self, window: &Range<Instant>) -> usize {
-        self.0.iter().filter(|at| window.contains(at)).count()
+    /// Those within a window.
+    pub(crate) fn within(&self, window: &Range<Instant>) -> Self {
+        Self(self.0.iter().copied().filter(|at| window.contains(at)).collect())
     }
 
-    /// By how much the pauses between frames are longer or shorter than a frame.
-    fn deviations(&self, window: &Range<Instant>) -> impl Iterator<Item = Duration> {
-        let pairs = self.0.windows(2).filter(|pair| window.contains(&pair[0]) && window.contains(&pair[1]));
-        pairs.map(|pair| (pair[1] - pair[0]).abs_diff(FRAME))
+    /// By how much the times between frames are longer or shorter than a frame.
+    fn deviations(&self) -> impl Iterator<Item = Duration> {
+        self.0.windows(2).map(|pair| (pair[1] - pair[0]).abs_diff(FRAME))
     }
 }
 
 /// The deviations of some sessions' frames.
 pub(crate) struct Jitter {
-    pub(crate) what: String,
     p50: Duration,
     p99: Duration,
     max: Duration,
 }
 
 impl Jitter {
-    pub(crate) fn of(what: String, sessions: &[Arrivals], window: &Range<Instant>) -> Self {
-        let mut all: Vec<Duration> = sessions.iter().flat_map(|one| one.deviations(window)).collect();
+    pub(crate) fn of<'a>(sessions: impl Iterator<Item = &'a Arrivals>) -> Self {
+        let mut all: Vec<Duration> = sessions.flat_map(Arrivals::deviations).collect();
         all.sort_unstable();
         let at = |percent: usize| all[(all.len() - 1) * percent / 100];
-        Self { what, p50: at(50), p99: at(99), max: at(100) }
+        Self { p50: at(50), p99: at(99), max: at(100) }
     }
 
     /// This, as multiples of another.

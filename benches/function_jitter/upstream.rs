@@ -71,9 +71,9 @@ impl Upstream {
         self.wait("every session", || self.shared.sessions().len() >= count).await;
     }
 
-    /// Waits until a call is answered; all answers.
-    pub(crate) async fn expect_output(&self) -> Vec<(usize, Value)> {
-        self.wait("the call's output", || !self.outputs().is_empty()).await;
+    /// Waits until so many calls are answered; all answers.
+    pub(crate) async fn expect_outputs(&self, count: usize) -> Vec<(usize, Value)> {
+        self.wait("the call's output", || self.outputs().len() >= count).await;
         self.outputs()
     }
 
