@@ -8,9 +8,10 @@
 //!       ◄── RunningCall ──────────────  its connections
 //! ```
 //!
-//! An application is asked over connections of our own (`connection.rs`) and not by awc. Its pool gives a
-//! connection back whatever else has come over it, takes a provisional answer (103) for the answer, and an
-//! answer that breaks off for a whole one: each of them could hand one session the result of another's call.
+//! An application is asked over connections of our own (`connection.rs`). The pool of awc uses a connection
+//! again whatever else has come over it, and takes a 103, or what breaks off, for an answer. That of hyper, and
+//! so reqwest's, uses it again at once: a call that must not be made twice is lost to a server that answers and
+//! then closes. Nor can reqwest be told to leave a connection whose answer is ambiguous.
 
 mod address;
 mod admission;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::{Position, Url};
 
 use super::Call;
-use crate::protocol::ids::CallId;
+use crate::{config::Route, protocol::ids::CallId};
 
 /// What an application is sent.
 #[derive(Serialize)]
@@ -47,7 +47,9 @@ pub(super) fn encode<'a>(
     }
     for (name, value) in headers {
         match (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
-            (Ok(name), Ok(value)) if !is_ours(name.as_str()) => line(name.as_str(), value.as_bytes()),
+            (Ok(name), Ok(value)) if !Route::is_own_header(name.as_str()) => {
+                line(name.as_str(), value.as_bytes())
+            }
             // The value may be a secret.
             _ => log::warn!("function={:?} header {name:?} cannot be sent", call.name),
         }
@@ -55,12 +57,6 @@ pub(super) fn encode<'a>(
     request.put_slice(b"\r\n");
     request.put_slice(&body);
     request.freeze()
-}
-
-/// Whether the header `name` (in lower case) is ours to write: it belongs to the connection, to the framing of
-/// the message, or to the contract.
-fn is_ours(name: &str) -> bool {
-    name.starts_with("content-") || name.starts_with("proxy-") || OURS.contains(&name)
 }
 
 /// A `traceparent` as W3C Trace Context has it: version, trace id, parent id and flags in lower-case
@@ -82,21 +78,6 @@ fn is_traceparent(text: &str) -> bool {
             _ => text.len() <= LONGEST_TRACEPARENT && text.bytes().all(|byte| byte.is_ascii_graphic()),
         }
 }
-
-const OURS: [&str; 12] = [
-    "accept-encoding",
-    "connection",
-    "expect",
-    "host",
-    "idempotency-key",
-    "keep-alive",
-    "te",
-    "traceparent",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-];
 
 /// What a later version of the header may have at most, bytes.
 const LONGEST_TRACEPARENT: usize = 256;
