@@ -99,7 +99,9 @@ fn an_opening_is_welcome_and_trouble_and_then_settings() {
             "welcome applied said end end",
             "welcome applied said end latency",
             "welcome applied unknown",
-            "welcome applied report",
+            // What the gateway ran is followed by what it means for the agent.
+            "welcome applied report user",
+            "welcome report",
         ],
     );
     accepts(COMPONENT, &["welcome applied said done end user"]);
@@ -197,6 +199,7 @@ fn calls_owe_their_end_to_the_answer_after_them() {
         DEEPGRAM,
         &[
             "welcome applied call thinking speaking audio said end",
+            "welcome applied call report thinking history report thinking speaking audio said end",
             "welcome applied call thinking history call user thinking error end user",
             "welcome applied speaking said end call cancelled end",
         ],
