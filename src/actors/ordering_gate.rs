@@ -11,6 +11,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
     WrapFuture,
 };
+use log::Level;
 
 use super::{
     ClientSocket, Shutdown, Trace,
@@ -190,21 +191,11 @@ impl OrderingGate {
     fn log_function(&self, id: &CallId, name: &str, begun: Instant, outcome: &Outcome) {
         let (trace, call, name) = (&self.parts.trace, shorten(id.to_string()), shorten(name.to_owned()));
         let took = clock().duration_since(begun).as_millis();
-        match outcome {
-            Ok(content) => {
-                let bytes = content.len();
-                log::info!(
-                    "{trace} dir=function name={name} call={call} took_ms={took} content_bytes={bytes}"
-                );
-            }
-            Err(failure) => {
-                let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-                let code = failure.code();
-                log::warn!(
-                    "{trace} dir=function name={name} call={call} took_ms={took} failed={code}{cause}"
-                );
-            }
-        }
+        let (level, outcome) = match outcome {
+            Ok(content) => (Level::Info, format!("ok({} bytes)", content.len())),
+            Err(failure) => (failure.log_level(), format!("{failure:?}")),
+        };
+        log::log!(level, "{trace} function={name} call={call} duration_ms={took} outcome={outcome}");
     }
 
     fn to_client(&self, message: ToClient, context: &mut Context<Self>) {
@@ -245,7 +236,7 @@ impl OrderingGate {
         self.timer = Some((deadline, handle));
     }
 
-    fn log_step(&mut self, level: log::Level, before: Phase, input: &str, effects: &[Effect]) {
+    fn log_step(&mut self, level: Level, before: Phase, input: &str, effects: &[Effect]) {
         self.steps += 1;
         let mut line = String::new();
         for effect in effects {
@@ -270,8 +261,8 @@ impl OrderingGate {
             && let Some(reason) = self.gate.close_reason()
         {
             let level = match reason.ending().severity {
-                Severity::Expected => log::Level::Info,
-                Severity::Trouble => log::Level::Warn,
+                Severity::Expected => Level::Info,
+                Severity::Trouble => Level::Warn,
             };
             let lived = now.duration_since(self.opened).as_secs_f64();
             let (cause, counts) = (reason.name(), self.gate.counts());

@@ -94,15 +94,10 @@ impl Handler<Execute> for FunctionExecutor {
             };
             let outcome = tokio::select! {
                 biased;
-                () = reply.closed() => return log::debug!("function={:?} call={:?} cancelled", call.name, call.id),
+                // Whoever asked has cancelled it, and says so in the log, as of every outcome.
+                () = reply.closed() => return,
                 outcome = timeout_at(deadline, run) => outcome.unwrap_or(Err(Failure::TimedOut)),
             };
-            match &outcome {
-                Ok(content) => {
-                    log::debug!("function={:?} call={:?} result {} bytes", call.name, call.id, content.len())
-                }
-                Err(failure) => log::info!("function={:?} call={:?} failed {failure:?}", call.name, call.id),
-            }
             // Whoever hears of the outcome finds the executor done with the call.
             drop(load);
             // Nobody may be there to hear it.

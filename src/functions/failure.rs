@@ -3,7 +3,11 @@
 
 use std::fmt;
 
-/// Why a call has no result. `Display` is the text for the model; `Debug` holds no content.
+use log::Level;
+
+use crate::protocol::shorten;
+
+/// Why a call has no result. `Display` is the text for the model; `Debug` is for log lines and holds no content.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Failure {
     /// As many calls run and wait as may; nothing was queued.
@@ -57,7 +61,7 @@ pub struct Cause(String);
 impl Cause {
     /// What happened, with `place`, where it did.
     pub(super) fn new(place: &impl fmt::Display, what: &impl fmt::Display) -> Self {
-        Self(format!("{place}: {what}"))
+        Self(shorten(format!("{place}: {what}")))
     }
 }
 
@@ -95,8 +99,13 @@ impl Failure {
         }
     }
 
+    /// How loud the log says it: an application that answers with an error does its work.
+    pub const fn log_level(&self) -> Level {
+        if matches!(self, Self::Refused(_)) { Level::Info } else { Level::Warn }
+    }
+
     /// What a log line may add, which the model is not told.
-    pub const fn cause(&self) -> Option<&Cause> {
+    pub(super) const fn cause(&self) -> Option<&Cause> {
         match self {
             Self::Unreachable(cause)
             | Self::Untrusted(cause)
@@ -161,7 +170,9 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(text) => write!(f, "function_error({} bytes)", text.len()),
+            Self::Refused(text) => write!(f, "{}({} bytes)", self.code(), text.len()),
+            // The name is the model's or a client's.
+            Self::Unknown(_) => f.write_str(self.code()),
             other => match other.cause() {
                 Some(cause) => write!(f, "{}({other}; {cause})", other.code()),
                 None => write!(f, "{}({other})", other.code()),
@@ -191,5 +202,15 @@ mod tests {
         assert_eq!(refused.to_string(), "Ada's account is empty");
         assert_eq!(format!("{refused:?}"), "function_error(22 bytes)");
         assert_eq!(refused.cause(), None);
+        assert_eq!(format!("{:?}", Failure::Status(500)), "status(the function answered with status 500)");
+        assert_eq!((refused.log_level(), unreachable.log_level()), (Level::Info, Level::Warn));
+    }
+
+    #[test]
+    fn a_failure_is_one_line_of_log() {
+        assert_eq!(format!("{:?}", Failure::Unknown("a\nforged line".to_owned())), "unknown_function");
+        let cause = Cause::new(&"app.internal:8080", &format!("no\nway {}", "x".repeat(1000)));
+        assert!(cause.to_string().starts_with("app.internal:8080: no\u{fffd}way x"));
+        assert_eq!(cause.to_string().chars().count(), 201);
     }
 }

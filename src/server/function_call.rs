@@ -11,6 +11,7 @@ use actix_web::{
     },
     web,
 };
+use log::Level;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -177,9 +178,12 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        if !matches!(self.ended, Ended::Preflight) {
-            log::info!("{self}");
-        }
+        let level = match &self.ended {
+            Ended::Preflight => return,
+            Ended::Failed(failure) => failure.log_level(),
+            Ended::Early | Ended::Answered | Ended::Refused(_) => Level::Info,
+        };
+        log::log!(level, "{self}");
     }
 }
 
@@ -187,17 +191,21 @@ impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trace = self.trace.as_deref().unwrap_or("-");
         let function = self.function.as_deref().unwrap_or("-");
-        write!(f, "function call trace={trace} peer={:?} function={function} ", self.peer)?;
+        let took = self.began.elapsed().as_millis();
+        write!(
+            f,
+            "function call trace={trace} peer={:?} function={function} duration_ms={took} ",
+            self.peer
+        )?;
         match &self.ended {
-            Ended::Early => f.write_str("status=- outcome=connection_lost")?,
-            Ended::Preflight => f.write_str("status=204 outcome=preflight")?,
-            Ended::Answered => f.write_str("status=200 outcome=ok")?,
-            Ended::Failed(failure) => write!(f, "status=200 outcome={}", failure.code())?,
+            Ended::Early => f.write_str("status=- outcome=connection_lost"),
+            Ended::Preflight => f.write_str("status=204 outcome=preflight"),
+            Ended::Answered => f.write_str("status=200 outcome=ok"),
+            Ended::Failed(failure) => write!(f, "status=200 outcome={failure:?}"),
             Ended::Refused(refusal) => {
                 let (status, code) = refusal.status_and_code();
-                write!(f, "status={status} outcome={code}")?;
+                write!(f, "status={status} outcome={code}")
             }
         }
-        write!(f, " duration_ms={}", self.began.elapsed().as_millis())
     }
 }

@@ -36,6 +36,9 @@ async fn the_request_is_what_the_contract_says() {
     for content in ["secret-1", "all is well", "u00e4"] {
         assert!(!log.contains(content), "{content} is in the log");
     }
+    let outcome = [" function=f call=call_1 duration_ms=", " outcome=ok(11 bytes)"];
+    let told: Vec<_> = log.lines().filter(|line| outcome.iter().all(|part| line.contains(part))).collect();
+    assert!(matches!(&told[..], [line] if line.contains("INFO") && line.contains("conn=")), "{log}");
 }
 
 #[tokio::test]
@@ -64,6 +67,15 @@ async fn an_application_that_is_not_there() {
     assert_eq!(output, error_output("the function cannot be reached"));
     stage.session.assert_told(call, &output).await;
     stage.assert_goes_on().await;
+    // What the model is not told stands in one line of the log.
+    let log = stage.gateway.log();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("127.0.0.1:1:")).collect();
+    let [line] = &told[..] else { panic!("{log}") };
+    for part in
+        ["WARN", "conn=", " function=f call=call_1 ", " outcome=unreachable(the function cannot be reached; "]
+    {
+        assert!(line.contains(part), "{line}");
+    }
 }
 
 /// Fails twice in this way, and then has a result.
