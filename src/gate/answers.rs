@@ -65,19 +65,18 @@ impl Gate {
         }
         let deadline = now + self.limits.call_timeout;
         let Some(serial) = self.turn.get_mut(owner).map(|response| response.serial) else { return };
-        let functions = self.new_calls(calls);
+        let mut functions = self.new_calls(calls);
         if functions.is_empty() && Rule::AnswersBeforeResponse.is_on() {
             return;
         }
-        let open = functions.iter().map(|call| OpenCall {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            arguments: match call.client_side && !self.history {
+        let open = functions.iter_mut().map(|call| {
+            let runner = self.runner(&call.name);
+            call.client_side = matches!(runner, Runner::Client);
+            let arguments = match call.client_side && !self.history {
                 true => String::new(),
                 false => call.arguments.clone(),
-            },
-            deadline,
-            runner: self.runner(&call.name),
+            };
+            OpenCall::new(call.id.clone(), call.name.clone(), arguments, deadline, runner)
         });
         let open: Vec<OpenCall> = open.collect();
         let request = ServerMessage::FunctionCallRequest(FunctionCallRequest { functions });
@@ -107,7 +106,7 @@ impl Gate {
         self.tell_of_running_functions();
     }
 
-    /// The calls that are complete and were never shown before.
+    /// The calls that are complete and were never shown before, as if the client were to run them.
     fn new_calls(&mut self, calls: Vec<ModelCall>) -> Vec<FunctionCall> {
         let mut functions = Vec::new();
         for call in calls {
@@ -120,8 +119,7 @@ impl Gate {
                 continue;
             }
             let arguments = call.arguments.unwrap_or_else(|| "{}".to_owned());
-            let client_side = matches!(self.runner(&name), Runner::Client);
-            functions.push(FunctionCall { id, name, arguments, client_side, thought_signature: None });
+            functions.push(FunctionCall { id, name, arguments, client_side: true, thought_signature: None });
         }
         functions
     }

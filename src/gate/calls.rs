@@ -90,6 +90,8 @@ pub(super) struct OpenCall {
     pub(super) deadline: Instant,
     /// Who is to answer it.
     pub(super) runner: Runner,
+    /// What it takes, bytes: also what the pool has taken over, which it holds until the call is over.
+    bytes: usize,
 }
 
 /// Who answers a call.
@@ -113,14 +115,29 @@ pub(super) enum Runner {
 }
 
 impl OpenCall {
-    /// Nobody is handed it, so that nobody's answer is waited for.
-    pub(super) fn refused(self, why: Refusal, now: Instant) -> Self {
-        Self { arguments: String::new(), deadline: now, runner: Runner::Nobody(why), ..self }
+    pub(super) fn new(
+        id: CallId,
+        name: String,
+        arguments: String,
+        deadline: Instant,
+        runner: Runner,
+    ) -> Self {
+        let endpoint = match &runner {
+            Runner::Pool { endpoint: Some(endpoint), .. } => endpoint.bytes(),
+            Runner::Pool { endpoint: None, .. } | Runner::Client | Runner::Nobody(_) | Runner::Stopped => 0,
+        };
+        let bytes = size_of::<Self>() + id.as_str().len() + name.len() + arguments.len() + endpoint;
+        Self { id, name, arguments, deadline, runner, bytes }
     }
 
-    /// What it takes, bytes.
+    /// Nobody is handed it, so that nobody's answer is waited for.
+    pub(super) fn refused(self, why: Refusal, now: Instant) -> Self {
+        Self::new(self.id, self.name, String::new(), now, Runner::Nobody(why))
+    }
+
+    /// What it takes until it is answered, bytes.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.id.as_str().len() + self.name.len() + self.arguments.len()
+        self.bytes
     }
 }
 

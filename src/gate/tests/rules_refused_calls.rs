@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::{
     render,
-    scenario::{Action, at, check, component, deepgram, fresh},
-    words::{answer, bare_call, bare_response_done, client, created, done, done_with, session_updated},
+    scenario::{Action, at, check, component, deepgram, endpoints_at, fresh, function_at, here},
+    words::{
+        answer, bare_call, bare_response_done, client, created, done, done_with, finished, session_updated,
+        settings,
+    },
 };
 use crate::gate::{CLIENT_MESSAGE_LIMIT, Input};
 
@@ -94,6 +97,44 @@ fn r08_calls_for_which_there_is_no_memory_are_answered_for_the_client() {
             at(3, large_call("call_c", 6_000), ["client FunctionCallRequest"]),
         ],
     );
+}
+
+/// Of a function that runs here, the pool holds the arguments and the endpoint until it is over, also where the gate
+/// needs them no more.
+#[test]
+fn r08_functions_that_run_here_count_until_they_are_over() {
+    let endpoint = settings(
+        &json!({"think": {"functions": [function_at("f", "functions.example", 3_000)]}}).to_string(),
+    );
+    let clients = fresh()
+        .backend(|backend| backend.function_calls = endpoints_at("functions.example"))
+        .upto(Input::ClientConnected)
+        .upto(Input::UpstreamOpened)
+        .upto(endpoint)
+        .upto(session_updated());
+    let routes = deepgram().backend(|backend| backend.function_calls = here(&["f"]));
+    for (scenario, bytes) in [(routes, 6_000), (clients, 3_000)] {
+        check(
+            scenario.limits(|limits| limits.leg = 10_000),
+            [
+                at(0, large_call("call_a", bytes), ["client FunctionCallRequest", "run"]),
+                at(
+                    1,
+                    large_call("call_b", bytes),
+                    [
+                        "client Warning(TOO_MANY_FUNCTION_CALLS)",
+                        r#"up output call_b "{\"error\":\"too many function calls wait for their answers\"}""#,
+                    ],
+                ),
+                at(
+                    2,
+                    finished("call_a", Ok("1")),
+                    ["client FunctionCallResponse", "client AgentThinking", "up output call_a"],
+                ),
+                at(3, large_call("call_c", bytes), ["client FunctionCallRequest", "run"]),
+            ],
+        );
+    }
 }
 
 /// The same of many small ones: each counts with its id, its name and its arguments.
