@@ -56,9 +56,9 @@ pub(super) fn endpoint_host(text: &str) -> Option<EndpointHost> {
     Some(EndpointHost { host, port })
 }
 
-/// `SCHEME://HOST` or `SCHEME://HOST:PORT` as browsers write it in `Origin`; `None` for anything else. Pages of
-/// extensions and of applications have schemes of their own.
-pub(super) fn origin(text: &str) -> Option<String> {
+/// `SCHEME://HOST` or `SCHEME://HOST:PORT` as browsers write it in `Origin`, in lower case and without the port that
+/// goes without saying; `None` for anything else. Pages of extensions and of applications have schemes of their own.
+pub(crate) fn page_origin(text: &str) -> Option<String> {
     let (_, authority) = text.split_once("://")?;
     // The parser would take some of these away without a word.
     if authority.contains(|c: char| c.is_whitespace() || c.is_control() || "/\\?#@".contains(c)) {
@@ -69,6 +69,8 @@ pub(super) fn origin(text: &str) -> Option<String> {
     if matches!(url.scheme(), "ws" | "wss" | "file" | "ftp") {
         return None;
     }
+    // Hosts of schemes that the crate does not know keep their case.
+    let host = host.to_string().to_ascii_lowercase();
     Some(match url.port() {
         Some(port) => format!("{}://{host}:{port}", url.scheme()),
         None => format!("{}://{host}", url.scheme()),

@@ -123,7 +123,7 @@ fn origins(raw: &RawAuth, reader: &Reader<'_>) -> Result<Vec<String>, ConfigErro
     let origin = |(index, text): (usize, &String)| {
         let reason =
             "must be scheme, host and port alone, like \"https://example.com\" or \"http://localhost:3000\"";
-        address::origin(text).ok_or_else(|| reader.error(&format!("{KEY}[{index}]"), reason))
+        address::page_origin(text).ok_or_else(|| reader.error(&format!("{KEY}[{index}]"), reason))
     };
     entries.iter().enumerate().map(origin).collect()
 }

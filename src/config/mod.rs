@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+pub(crate) use self::address::page_origin;
 pub use self::backend::{
     ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
     Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
@@ -85,7 +86,7 @@ pub struct Logging {
 pub struct Auth {
     /// Whether an address that others can reach may be listened on.
     pub allow_anonymous: bool,
-    /// Origins whose pages may connect and call functions, as browsers write them; any if there are none.
+    /// Origins whose pages may connect and call functions, exactly as browsers write them; any if there are none.
     pub allowed_origins: Vec<String>,
 }
 

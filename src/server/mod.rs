@@ -41,25 +41,20 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub struct Server {
     config: Arc<Config>,
     simulator: simulator::Options,
-    origins: Arc<Origins>,
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
     /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
-    /// of the simulator or an allowed origin is wrong.
+    /// of the simulator is wrong.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let invalid = |key: &str, reason: String| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("{key}: {reason}"))
-        };
-        let simulator = simulator::Options::parse(&config.simulator.options)
-            .map_err(|reason| invalid("simulator.openai", reason))?;
-        let origins = Origins::parse(&config.auth.allowed_origins)
-            .map_err(|reason| invalid("auth.allowed_origins", reason))?;
+        let simulator = simulator::Options::parse(&config.simulator.options).map_err(|reason| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
+        })?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
         let address = listener.local_addr()?;
-        Ok(Self { config: Arc::new(config), simulator, origins: Arc::new(origins), listener, address })
+        Ok(Self { config: Arc::new(config), simulator, listener, address })
     }
 
     /// Where it listens; the port is the real one, also where port 0 is configured.
@@ -69,16 +64,17 @@ impl Server {
 
     /// Serves until `stop` is ready, then ends every session and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { config, simulator, origins, listener, address } = self;
+        let Self { config, simulator, listener, address } = self;
         let sessions = Arc::new(Sessions::new(config.server.max_sessions));
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
+        let origins = web::Data::new(Origins::new(config.auth.allowed_origins.clone()));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let mut server = HttpServer::new(move || {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
-                .app_data(web::Data::from(Arc::clone(&origins)))
+                .app_data(origins.clone())
                 .app_data(web::Data::new(functions.clone()))
                 .service(function_call::resource())
                 .configure(http::routes);

@@ -108,6 +108,7 @@ fn origins_are_as_browsers_write_them() {
         ("http://[0::1]:80", "http://[::1]"),
         ("https://bücher.example:8443", "https://xn--bcher-kva.example:8443"),
         ("capacitor://localhost", "capacitor://localhost"),
+        ("tauri://LOCALHOST:1420", "tauri://localhost:1420"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"),
     ] {
         let config = load(&format!("[auth]\nallowed_origins = [\"{entry}\"]\n{BACKEND}")).expect(entry);
