@@ -49,7 +49,7 @@ pub(super) fn no_parameters() -> Value {
 }
 
 /// Whether the Realtime API takes this as a function's name.
-pub(super) fn is_function_name(name: &str) -> bool {
+pub(crate) fn is_function_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     (1..=64).contains(&name.len()) && name.chars().all(fits)
 }

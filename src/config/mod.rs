@@ -35,6 +35,7 @@ pub use self::backend::{
     Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
 };
 pub(crate) use self::check_request::{is_header_name, is_header_value};
+pub(crate) use self::check_tools::is_function_name;
 pub use self::error::ConfigError;
 pub use self::functions::{BuiltIn, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target};
 

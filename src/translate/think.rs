@@ -10,7 +10,7 @@ use super::{
     settings::{SettingsError, entries, invalid, text_member, without_nulls},
 };
 use crate::{
-    config::Backend,
+    config::{Backend, is_function_name},
     protocol::{
         agent::{Endpoint, Function, ManagedPrompt, OneOrMany, Think},
         realtime, shorten,
@@ -174,8 +174,7 @@ fn tools(functions: &[Function], path: &str) -> Result<Vec<realtime::Tool>, Sett
 
 fn tool(function: &Function, path: &str) -> Result<realtime::Tool, SettingsError> {
     let name = function.name.clone().ok_or_else(|| invalid(format!("{path}.name"), "is missing"))?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+    if !is_function_name(&name) {
         let reason = format!("{name:?} is not 1 to 64 of A-Z a-z 0-9 _ -");
         return Err(invalid(format!("{path}.name"), reason));
     }
