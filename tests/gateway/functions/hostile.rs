@@ -75,7 +75,7 @@ async fn assert_call_becomes(mock: &Mock, session: &mut Session, endpoint: &Valu
     }
 }
 
-/// Every way that leads to the port of a listener on this machine.
+/// Every way that leads to the port of a listener on this machine, and none that could lead to another one.
 fn ways_to_loopback(port: &str) -> Vec<String> {
     let hosts = [
         "127.0.0.1",
@@ -103,8 +103,6 @@ fn ways_to_loopback(port: &str) -> Vec<String> {
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
         "[::127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]",
         "example.com@127.0.0.1",
         "example.com:80@127.0.0.1",
         "user:password@example.com@127.0.0.1",
@@ -123,11 +121,6 @@ fn ways_to_loopback(port: &str) -> Vec<String> {
         format!("HTTP://127.0.0.1:{port}/functions"),
         format!("https://127.0.0.1:{port}/functions"),
         format!("ws://127.0.0.1:{port}/functions"),
-        "http://169.254.169.254/latest/meta-data/".to_owned(),
-        "http://10.0.0.1/".to_owned(),
-        "http://192.168.1.1/".to_owned(),
-        "http://[fe80::1]/".to_owned(),
-        "http://[fd00::1]/".to_owned(),
     ]);
     urls
 }
