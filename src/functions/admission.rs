@@ -131,6 +131,13 @@ mod tests {
         assert!(has_come(&mut late).is_some());
     }
 
+    #[actix_web::test]
+    async fn a_caller_that_lets_many_in_in_one_go_finds_every_place() {
+        let admission = Admission::new(1_000, 0);
+        let letting = async move { (0..1_000).map_while(|_| admission.enter()).collect::<Vec<_>>().len() };
+        assert_eq!(actix_web::rt::spawn(letting).await.expect("a number"), 1_000);
+    }
+
     #[test]
     fn a_place_is_given_back_once() {
         let admission = Admission::new(1, 1);

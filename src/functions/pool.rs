@@ -94,8 +94,8 @@ impl ExecutorPool {
     ///
     /// # Errors
     ///
-    /// At once, with nothing queued: [`Failure::Busy`], or [`Failure::Unknown`] if neither a route nor the call
-    /// itself says where the function is.
+    /// At once, with nothing queued: [`Failure::Busy`]; [`Failure::Unknown`] if neither a route nor the call
+    /// itself says where the function is; [`Failure::Stopped`] if the actix system has ended.
     pub fn run(&self, call: Call) -> Result<RunningCall, Failure> {
         let timeout = match (self.0.functions.route(&call.name), &call.endpoint) {
             (Some(route), _) => route.timeout,

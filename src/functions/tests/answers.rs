@@ -137,6 +137,12 @@ async fn answers_that_mean_nothing() {
         (answer("200 OK", r#"{"error":1}"#), Waits, KEPT, "the error of the function's answer is no string"),
         (answer("200 OK", ""), Waits, KEPT, "the function's answer is empty"),
         ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), Waits, KEPT, "the function's answer is empty"),
+        (
+            "HTTP/1.1 204 No\r\ncontent-length: 19\r\n\r\n".to_owned(),
+            Waits,
+            LEFT,
+            "the function's answer is empty",
+        ),
         (answer("204 No Content", SUNNY), Waits, LEFT, "the function's answer is empty"),
         ("HTTP/1.1 200 OK\r\n\r\n".to_owned(), Closes, LEFT, "the function's answer is empty"),
         (answer("200 OK", SUNNY).replace("json", "json\r\ncontent-encoding: gzip"), Waits, LEFT, encoded),

@@ -63,10 +63,15 @@ async fn what_passes_is_retried_with_the_same_key() {
 
 #[actix_web::test]
 async fn there_are_no_more_retries_than_that() {
-    let server = answering(all(&["503 Later"]));
-    let pool = pool(vec![patient(&server, 2)]);
-    assert_eq!(run(&pool).await, Err("the function answered with status 503".to_owned()));
-    assert_eq!(server.requests(), 3);
+    for (status, text) in [
+        ("503 Later", "the function answered with status 503"),
+        ("", "the connection ended before the function's answer did"),
+    ] {
+        let server = answering(all(&[status]));
+        let pool = pool(vec![patient(&server, 2)]);
+        assert_eq!(run(&pool).await, Err(text.to_owned()));
+        assert_eq!(server.requests(), 3);
+    }
 }
 
 #[actix_web::test]
