@@ -16,10 +16,7 @@ pub(super) fn declaration() -> Function {
     Function {
         name: Some(BuiltIn::GetCurrentTime.name().to_owned()),
         description: Some("The current date and time, as RFC 3339".to_owned()),
-        parameters: Some(json!({
-            "type": "object",
-            "properties": {"timezone": {"type": "string", "description": "IANA name; UTC if there is none"}},
-        })),
+        parameters: Some(BuiltIn::GetCurrentTime.parameters()),
         ..Function::default()
     }
 }
