@@ -103,6 +103,8 @@ impl Gate {
             self.tell(to_client::utterance_end(event));
             if answers_itself || Rule::UserSpeech.is_off() {
                 self.tell(to_client::agent_thinking());
+            } else {
+                self.tell_of_running_functions();
             }
         }
         if answers_itself {

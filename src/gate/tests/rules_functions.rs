@@ -5,7 +5,7 @@ use super::{
     words::{
         agent_item, answer, audio, bare_audio_done, bare_call, call_done, client, client_closes, closed,
         confirmed, created, done, finished, inject, message_added, session_updated, settings, speech_started,
-        text_done,
+        speech_stopped, text_done, upstream,
     },
 };
 use crate::gate::Input;
@@ -422,6 +422,34 @@ fn a_function_with_an_allowed_endpoint_runs_there() {
             at(8, created("resp_3"), []),
             at(8, call_done("resp_3", 0, "call_d", "f", "completed"), []),
             at(9, done("resp_3", "completed"), ["client FunctionCallRequest call_d=f({})"]),
+        ],
+    );
+}
+
+/// "`UtteranceEnd` starts the countdown, and only `AgentThinking`, `AgentStartedSpeaking` or audio stops it."
+#[test]
+fn speech_without_an_answer_of_its_own_does_not_end_the_component_s_wait() {
+    let updated = r#"{"type":"session.updated","session":{"audio":{"input":{"turn_detection":
+        {"type":"server_vad","create_response":false,"interrupt_response":false}}}}}"#;
+    let opened = || {
+        serving(fresh(), &["*"])
+            .upto(Input::ClientConnected)
+            .upto(Input::UpstreamOpened)
+            .upto(settings(r#"{"idleTimeoutMs":5000}"#))
+            .upto(upstream(updated))
+    };
+    check(
+        opened().upto(bare_call("call_a")),
+        [
+            at(0, speech_started(), ["client UserStartedSpeaking"]),
+            at(1, speech_stopped(), ["client UtteranceEnd", "client AgentThinking"]),
+        ],
+    );
+    check(
+        opened(),
+        [
+            at(0, speech_started(), ["client UserStartedSpeaking"]),
+            at(1, speech_stopped(), ["client UtteranceEnd"]),
         ],
     );
 }
