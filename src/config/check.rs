@@ -78,6 +78,12 @@ pub(super) fn check(
             warnings.push(format!("{key}: calls and headers go to {url} without encryption"));
         }
     }
+    let applications = functions.routes.iter().any(|route| matches!(route.target, Target::Url(_)));
+    if applications && auth.allowed_origins.is_empty() {
+        let reason =
+            "any page in a browser that reaches the listener may call the functions of [[functions.route]]";
+        warnings.push(format!("auth.allowed_origins: {reason}"));
+    }
     Ok(Config { server, logging, auth, limits, functions, simulator, backends, warnings })
 }
 

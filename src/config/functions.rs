@@ -76,6 +76,9 @@ pub enum BuiltIn {
 /// What a function may take where nothing else is said, and always at a client's endpoint.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest answer of a function where nothing else is said, and always at a client's endpoint, bytes.
+pub const DEFAULT_RESPONSE_BYTES: usize = 256 * 1024;
+
 impl Functions {
     /// The route that runs the function of this name: its own, else that of `*`.
     pub fn route(&self, name: &str) -> Option<&Route> {
@@ -124,7 +127,7 @@ impl Route {
             headers: BTreeMap::new(),
             idempotent: false,
             retries: 0,
-            max_response_bytes: 256 * 1024,
+            max_response_bytes: DEFAULT_RESPONSE_BYTES,
             tls_ca: None,
             offer: None,
         }

@@ -37,7 +37,9 @@ pub use self::backend::{
 pub(crate) use self::check_request::{is_header_name, is_header_value};
 pub(crate) use self::check_tools::is_function_name;
 pub use self::error::ConfigError;
-pub use self::functions::{BuiltIn, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target};
+pub use self::functions::{
+    BuiltIn, DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target,
+};
 
 /// Everything that is configured.
 #[derive(Debug, Clone, PartialEq)]

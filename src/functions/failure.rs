@@ -143,7 +143,7 @@ impl fmt::Display for Failure {
             Self::Busy => f.write_str("too many functions are running"),
             Self::Unknown(name) => write!(f, "there is no function {name}"),
             Self::TimedOut => f.write_str("the function did not answer in time"),
-            Self::Stopped => f.write_str("the gateway stopped before the function answered"),
+            Self::Stopped => f.write_str("the call was stopped before the function answered"),
             Self::Refused(text) => f.write_str(text),
             Self::Unreachable(_) => f.write_str("the function cannot be reached"),
             Self::Untrusted(_) => f.write_str("the function's server could not prove who it is"),

@@ -105,6 +105,8 @@ pub(super) enum Runner {
         endpoint: Option<Endpoint>,
         /// How long it is waited for.
         patience: Duration,
+        /// How long its answer may be, bytes.
+        longest_answer: usize,
         /// Whether it has been asked for.
         started: bool,
     },
@@ -263,15 +265,29 @@ impl FunctionCalls {
         self.open_calls().any(|call| matches!(call.runner, Runner::Pool { .. }))
     }
 
-    /// Those that the pool has not been asked for yet, each once. A call's arguments are kept if they are
-    /// still needed afterwards.
-    pub(super) fn start(&mut self, keep_arguments: bool, now: Instant) -> Vec<FunctionRun> {
+    /// Those that the pool has not been asked for yet, in their order and each once, as long as the longest answers
+    /// of all that run fit into `room` bytes. A call's arguments are kept if they are still needed afterwards.
+    pub(super) fn start(&mut self, keep_arguments: bool, room: usize, now: Instant) -> Vec<FunctionRun> {
         let mut runs = Vec::new();
+        let running = self.open_calls().map(|call| match call.runner {
+            Runner::Pool { longest_answer, started: true, .. } => longest_answer,
+            Runner::Pool { started: false, .. } | Runner::Client | Runner::Nobody(_) | Runner::Stopped => 0,
+        });
+        let mut expected: usize = running.sum();
         for call in self.groups.iter_mut().flat_map(|group| &mut group.open) {
-            let Runner::Pool { endpoint, patience, started } = &mut call.runner else { continue };
+            let Runner::Pool { endpoint, patience, longest_answer, started } = &mut call.runner else {
+                continue;
+            };
             if *started {
                 continue;
             }
+            // One runs in any case, or a small budget would keep all waiting.
+            let alone = expected == 0 && room > 0;
+            let fits = alone || expected + *longest_answer <= room;
+            if !fits && Rule::AnswersBeforeResponse.is_on() {
+                break;
+            }
+            expected += *longest_answer;
             *started = true;
             call.deadline = now + *patience;
             let arguments = match keep_arguments {

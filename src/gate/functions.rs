@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Effect, Gate, Rule, calls::Runner};
 use crate::{
-    config::{DEFAULT_TIMEOUT, FunctionCalls},
+    config::{DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, FunctionCalls},
     protocol::{
         agent::{FunctionCallResponse, ServerMessage},
         ids::CallId,
@@ -20,22 +20,24 @@ impl Gate {
     /// Who runs the function of this name: the operator's route goes before the client's endpoint.
     pub(super) fn runner(&self, name: &str) -> Runner {
         let FunctionCalls::Server(functions) = &self.backend.function_calls else { return Runner::Client };
-        let (endpoint, timeout) = match functions.route(name) {
-            Some(route) => (None, route.timeout),
+        let (endpoint, timeout, longest_answer) = match functions.route(name) {
+            Some(route) => (None, route.timeout, route.max_response_bytes),
             None => match self.updates.endpoint(name) {
-                Some(endpoint) => (Some(endpoint.clone()), DEFAULT_TIMEOUT),
+                Some(endpoint) => (Some(endpoint.clone()), DEFAULT_TIMEOUT, DEFAULT_RESPONSE_BYTES),
                 None => return Runner::Client,
             },
         };
-        Runner::Pool { endpoint, patience: timeout + GRACE, started: false }
+        Runner::Pool { endpoint, patience: timeout + GRACE, longest_answer, started: false }
     }
 
-    /// Starts the functions that were handed out to the pool, once what they return may go up.
+    /// Starts the functions that were handed out to the pool, once what they return may go up, and as many as
+    /// there is memory for what they may return. So no session has all places of the pool either.
     pub(super) fn start_functions(&mut self, now: Instant) {
         if !self.opening.session_open() && Rule::InputWaitsForSession.is_on() {
             return;
         }
-        for run in self.calls.start(self.history, now) {
+        let room = self.limits.leg.saturating_sub(self.to_upstream.bytes());
+        for run in self.calls.start(self.history, room, now) {
             self.effects.push(Effect::Execute(run));
         }
     }

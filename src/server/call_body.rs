@@ -7,12 +7,25 @@ use actix_web::{HttpMessage, HttpRequest, http::header, web};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde::{Deserialize, de::IgnoredAny};
+use tokio::sync::Semaphore;
 
 use super::{call_refusal::Refusal, upgrade::is_loggable};
 use crate::protocol::ids::CallId;
 
+/// How many bodies may be on their way at the same time: each may hold as much memory as a message may.
+const MOST_BODIES: usize = 256;
+
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The places of bodies that are on their way, over all workers.
+pub(super) struct Readers(Semaphore);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self(Semaphore::new(MOST_BODIES))
+    }
+}
 
 /// A call as a page hands it on.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,10 +46,11 @@ struct RawBody {
     arguments: Option<String>,
 }
 
-/// Reads the body of `request`, at most `limit` bytes of it, and judges it.
+/// Reads the body of `request`, at most `limit` bytes of it, and judges it, if there is a place among `readers`.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: web::Payload,
+    readers: &Readers,
     limit: usize,
 ) -> Result<CallBody, Refusal> {
     if !is_json(request) {
@@ -47,6 +61,7 @@ pub(super) async fn read(
     if announced.is_some_and(|length| length > limit) {
         return Err(Refusal::TooLarge(limit));
     }
+    let _place = readers.0.try_acquire().map_err(|_| Refusal::Busy)?;
     let whole = tokio::time::timeout(PATIENCE, collect(payload, limit));
     parse(&whole.await.unwrap_or(Err(Refusal::SlowBody))?)
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    call_body::{self, CallBody},
+    call_body::{self, CallBody, Readers},
     call_refusal::Refusal,
     origins::{Origins, Verdict},
     sessions::Sessions,
@@ -47,6 +47,7 @@ async fn handle(
     sessions: web::Data<Sessions>,
     config: web::Data<Config>,
     pool: web::Data<ExecutorPool>,
+    readers: web::Data<Readers>,
 ) -> HttpResponse {
     let mut line = LogLine::begin(&request);
     let verdict = origins.judge(request.headers());
@@ -61,8 +62,8 @@ async fn handle(
     } else if sessions.stopping() {
         Err(Refusal::Stopping)
     } else {
-        match call_body::read(&request, payload, limit).await {
-            Ok(body) => run(&request, body, &pool, &mut line).await,
+        match call_body::read(&request, payload, &readers, limit).await {
+            Ok(body) => run(&request, body, &pool, &sessions, &mut line).await,
             Err(refusal) => Err(refusal),
         }
     };
@@ -78,6 +79,7 @@ async fn run(
     request: &HttpRequest,
     body: CallBody,
     pool: &ExecutorPool,
+    sessions: &Sessions,
     line: &mut LogLine,
 ) -> Result<HttpResponse, Refusal> {
     let CallBody { id, name, arguments } = body;
@@ -90,6 +92,7 @@ async fn run(
             biased;
             outcome = running => outcome,
             () = closed(request) => return Err(Refusal::Gone),
+            () = sessions.stopped() => return Err(Refusal::Stopping),
         },
         Err(failure) => Err(failure),
     };

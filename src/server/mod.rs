@@ -31,6 +31,7 @@ use crate::{
     gate::Limits,
     simulator,
 };
+use call_body::Readers;
 use origins::Origins;
 use sessions::Sessions;
 
@@ -70,12 +71,14 @@ impl Server {
         let workers = config.server.workers;
         let origins = web::Data::new(Origins::new(config.auth.allowed_origins.clone()));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
+        let readers = web::Data::new(Readers::default());
         let mut server = HttpServer::new(move || {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
                 .app_data(origins.clone())
                 .app_data(web::Data::new(functions.clone()))
+                .app_data(readers.clone())
                 .service(function_call::resource())
                 .configure(http::routes);
             for backend in &config.backends {

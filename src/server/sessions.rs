@@ -2,20 +2,18 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use actix::{Addr, WeakAddr};
+use tokio::sync::watch;
 
 use crate::actors::{OrderingGate, Shutdown};
 
 pub(super) struct Sessions {
     limit: usize,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     open: Mutex<Open>,
 }
 
@@ -42,7 +40,7 @@ pub(super) enum NoPlace {
 
 impl Sessions {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, stopping: AtomicBool::new(false), open: Mutex::default() }
+        Self { limit, stopping: watch::Sender::new(false), open: Mutex::default() }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -83,12 +81,18 @@ impl Sessions {
 
     /// Whether the program is about to end.
     pub(super) fn stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        *self.stopping.borrow()
+    }
+
+    /// Ready once the program is about to end.
+    pub(super) async fn stopped(&self) {
+        // The sender is our own, so that there is an end to wait for.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     /// Admits nobody any more, asks every session to end and waits for that, at most `patience`.
     pub(super) async fn end_all(&self, patience: Duration) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
         let gates: Vec<_> = self.open().gates.values().flatten().filter_map(WeakAddr::upgrade).collect();
         for gate in gates {
             // One whose mailbox is full or gone is on its way out already.

@@ -194,6 +194,39 @@ async fn a_body_that_does_not_end_is_given_up_and_holds_no_place_meanwhile() {
 }
 
 #[tokio::test]
+async fn bodies_on_their_way_have_a_bound() {
+    let stage = Stage::set(sunny).await;
+    let mut slow = Vec::new();
+    for _ in 0..256 {
+        let mut connection = stage.connect().await;
+        connection.head("POST", PATH, &format!("{JSON}Content-Length: {}\r\n", CALL.len())).await;
+        slow.push(connection);
+    }
+    // Each of them is being read once this one finds no place.
+    eventually("a refusal", s(8), async || {
+        let answer = stage.post("", CALL).await;
+        (answer.status == 429).then(|| assert_eq!(refusal(&answer), is(429, "busy")))
+    })
+    .await;
+    let mut last = slow.pop().expect("a connection");
+    assert!(last.send(CALL).await);
+    assert_eq!(last.answer().await.status, 200);
+    assert_eq!(stage.post("", CALL).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_call_that_runs_when_the_gateway_is_to_end_is_told_so() {
+    let mut stage = Stage::set(|_| Reply::nothing().then_hang()).await;
+    let mut page = stage.connect().await;
+    page.post(PATH, "", CALL).await;
+    stage.application.expect_requests(1, s(5)).await;
+    stage.gateway.terminate().await;
+    assert_eq!(refusal(&page.answer().await), is(503, "stopping"));
+    stage.application.expect_cut_off(1, s(5)).await;
+    assert_eq!(stage.gateway.exit(s(8)).await, Some(0));
+}
+
+#[tokio::test]
 async fn a_full_pool_says_so_at_once() {
     let latch = Arc::new(Latch::new());
     let held = Arc::clone(&latch);

@@ -244,10 +244,26 @@ fn bad_keys_of_a_route() {
     }
 }
 
+/// Pages of some origin alone.
+const LISTED: &str = "[auth]\nallowed_origins = [\"https://shop.example\"]\n";
+
+#[test]
+fn functions_that_any_page_may_call_are_a_warning() {
+    let of = |text: &str| load(text).expect("a configuration").warnings;
+    let reason =
+        "any page in a browser that reaches the listener may call the functions of [[functions.route]]";
+    assert_eq!(of(&format!("{ROUTE}{BACKEND}")), [format!("auth.allowed_origins: {reason}")]);
+    let built_in = "[[functions.route]]\nnames = [\"get_current_time\"]\n";
+    for text in [format!("{LISTED}{ROUTE}{BACKEND}"), format!("{built_in}{BACKEND}"), BACKEND.to_owned()] {
+        assert_eq!(of(&text), Vec::<String>::new(), "{text}");
+    }
+}
+
 #[test]
 fn clear_text_to_another_host_is_a_warning() {
-    let of =
-        |url: &str| load(&format!("{ROUTE}{BACKEND}").replace("https://h", url)).expect("a route").warnings;
+    let of = |url: &str| {
+        load(&format!("{LISTED}{ROUTE}{BACKEND}").replace("https://h", url)).expect("a route").warnings
+    };
     for url in
         ["http://localhost:1", "http://127.1.2.3", "http://[::1]", "http://[::ffff:7f00:1]", "https://h"]
     {

@@ -115,7 +115,7 @@ fn secrets_appear_nowhere() {
          {text}headers = {{ X-Any = \"sekrit\" }}\napi_key_env = \"K\"\nfunction_calls = \"server\"\n"
     );
     let config = load_with(&text, &[("K", "sekrit")]).expect("secrets");
-    assert_eq!(config.warnings.len(), 2);
+    assert_eq!(config.warnings.len(), 3);
     let shown = config.show();
     assert!(!format!("{config:?} {config:#?} {shown} {}", config.backends[0].url).contains("sekrit"));
     let route = &config.functions.routes[0];

@@ -1,14 +1,16 @@
 //! R8 and R9 for functions that run here: handed to the pool, told to the client, answered upstream once.
 
 use super::{
-    scenario::{Scenario, at, check, component, deepgram, due, endpoints_at, fresh, function_at, here},
+    scenario::{
+        Action, Scenario, at, check, component, deepgram, due, endpoints_at, fresh, function_at, here,
+    },
     words::{
         agent_item, answer, audio, bare_audio_done, bare_call, call_done, client, client_closes, closed,
         confirmed, created, done, finished, inject, message_added, session_updated, settings, speech_started,
         speech_stopped, text_done, upstream,
     },
 };
-use crate::gate::Input;
+use crate::gate::{Effect, Input, Leg};
 
 fn serving(scenario: Scenario, names: &[&str]) -> Scenario {
     scenario.backend(|backend| backend.function_calls = here(names))
@@ -237,10 +239,9 @@ fn a_client_that_leaves_stops_its_functions() {
         );
         let mut run = run;
         let effects = run.happen(4, Input::ClientClosed(end).into());
-        let cancelled =
-            |effect: &&crate::gate::Effect| matches!(effect, crate::gate::Effect::CancelFunction(_));
+        let cancelled = |effect: &&Effect| matches!(effect, Effect::CancelFunction(_));
         let stopped: Vec<_> = effects.iter().filter(cancelled).collect();
-        assert_eq!(stopped, [&crate::gate::Effect::CancelFunction("call_a".into())]);
+        assert_eq!(stopped, [&Effect::CancelFunction("call_a".into())]);
     }
 }
 
@@ -452,6 +453,51 @@ fn speech_without_an_answer_of_its_own_does_not_end_the_component_s_wait() {
             at(1, speech_stopped(), ["client UtteranceEnd"]),
         ],
     );
+}
+
+/// Section 6, "Every queue has a byte budget": so have the answers that may come, 256 KiB each. What waits for
+/// that starts as others end, one at a time in any case.
+#[test]
+fn as_many_functions_run_at_once_as_there_is_memory_for_their_answers() {
+    for (leg, at_once) in [(1_100_000, 4), (600_000, 2), (10_000, 1)] {
+        let scenario = serving(deepgram(), &["f"]).limits(|limits| limits.leg = leg);
+        let calls: Vec<_> = (0..5).map(|n| format!("call_{n}")).collect();
+        let mut run = check(scenario, [at(0, created("resp_1"), [])]);
+        for (n, call) in (0..).zip(&calls) {
+            run.happen(1, call_done("resp_1", n, call, "f", "completed"));
+        }
+        let mut waiting = calls.iter();
+        let mut begin = |effects: &[Effect], most: usize| {
+            let begun: Vec<_> = effects.iter().filter_map(started).collect();
+            let expected: Vec<_> = waiting.by_ref().take(most).collect();
+            assert_eq!(begun, expected, "{leg}");
+        };
+        begin(&run.happen(2, done("resp_1", "completed")), at_once);
+        for (n, call) in (3..).zip(&calls) {
+            begin(&run.happen(n, finished(call, Ok("x"))), 1);
+        }
+    }
+}
+
+/// Nor does any start while upstream takes nothing.
+#[test]
+fn no_function_starts_while_upstream_is_not_reading() {
+    check(
+        serving(deepgram(), &["*"]).limits(|limits| limits.leg = 300_000),
+        [
+            at(0, super::words::microphone(160_000), ["up append 160000", "pause client"]).undelivered(),
+            at(1, bare_call("call_a"), ["client FunctionCallRequest call_a=get_current_time({}) runs here"])
+                .undelivered(),
+            at(2, Action::Delivers(Leg::Upstream), ["run call_a=get_current_time({})", "resume client"]),
+        ],
+    );
+}
+
+fn started(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Execute(run) => Some(run.id.as_str()),
+        _ => None,
+    }
 }
 
 /// `flags.history`: the call with its answer, and who ran it.
