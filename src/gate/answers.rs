@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use super::{
     Effect, Gate, Rule, Wish,
-    calls::{ModelCall, OpenCall, Refusal, Runner, note_call},
+    calls::{OpenCall, Refusal, Runner},
     effect::fits_client,
+    model_call::{ModelCall, note_call},
     turn::Owner,
 };
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Gate, Rule, calls::ModelCall, turn::Owner};
+use super::{Gate, Rule, model_call::ModelCall, turn::Owner};
 use crate::protocol::{
     ids::{ItemId, ResponseId},
     realtime::{Item, OutputItemEvent, ResponseEvent, ServerEvent, StreamEvent},

@@ -9,7 +9,7 @@
 //! | `opening.rs` | R1 to R4: upstream's session from the dial to the greeting |
 //! | `updates.rs` | R3: what the client changes in the session |
 //! | `items.rs`, `wishes.rs` | R5 to R7: typed turns, and when a response is asked for |
-//! | `calls.rs`, `answers.rs`, `functions.rs` | R8, R9: function calls, and those that run here |
+//! | `model_call.rs`, `calls.rs`, `answers.rs`, `functions.rs` | R8, R9: function calls, and those that run here |
 //! | `turn.rs`, `output.rs`, `latency.rs` | R10, R11: what a response gives the client |
 //! | `agent_message.rs` | what the client has the agent say |
 //! | `speech.rs`, `playback.rs` | R12, R13: the user's speech, and barge-in |
@@ -36,6 +36,7 @@ mod input;
 mod items;
 mod latency;
 mod manual;
+mod model_call;
 mod opening;
 mod outbox;
 mod output;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{
     AudioMark, Gate, Rule,
     answers::EndStatus,
-    calls::ModelCall,
     items::hash_of,
+    model_call::ModelCall,
     turn::{Owner, Running},
 };
 use crate::{

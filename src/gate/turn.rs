@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Rule, calls::ModelCall, latency::Moments};
+use super::{Rule, latency::Moments, model_call::ModelCall};
 use crate::protocol::ids::{CallId, EventId, ItemId, ResponseId};
 
 /// A reason to ask for a response.
