@@ -186,28 +186,41 @@ async fn the_requests_end_when_upstream_vanishes() {
     ends(async |stage| stage.session.upstream.vanish()).await;
 }
 
-/// The end of a session waits for a client that does not read its close. The functions do not.
+/// The end of a session waits for a client that does not read its close. Its functions do not: another session's has
+/// its place before that.
 #[tokio::test]
 async fn the_requests_end_before_a_close_that_nobody_reads() {
-    let application = Application::start(|_| Reply::nothing().then_hang()).await;
+    let application = Application::start(|request| match request.body["name"].as_str() {
+        Some("slow") => Reply::nothing().then_hang(),
+        _ => Reply::content("at once"),
+    })
+    .await;
     let routes = route("[\"*\"]", &application, "timeout_ms = 600000");
     let mock = Mock::start(script()).await;
-    let gateway = gateway(&mock, &routes).await;
+    let gateway = gateway(&mock, &format!("[functions]\nmax_concurrent = 1\n{routes}")).await;
     let pace = Pace::variable();
     let mut client = gateway.connect_at(&pace).await;
     client.open_with(&plain_settings()).await;
-    let mut session = Session::of(client, mock.peer(1).await, 1);
-    session.call(&[SLOW]);
+    let mut stuck = Session::of(client, mock.peer(1).await, 1);
+    stuck.call(&[SLOW]);
     application.expect_requests(1, s(5)).await;
+    let mut other = Session::open(&gateway, &mock, &plain_settings()).await;
+    other.call(&[("call_next", "fast", "{}")]);
+    other.client.expect("FunctionCallRequest", s(5)).await;
     pace.set(0);
-    speak(&session, "resp_speaks", &counted(1_000 * FRAME));
-    end(&session, "resp_speaks");
-    session.upstream.close(1000, "");
+    speak(&stuck, "resp_speaks", &counted(1_000 * FRAME));
+    end(&stuck, "resp_speaks");
+    stuck.upstream.close(1000, "");
     application.expect_cut_off(1, s(5)).await;
+    assert_eq!(output(&mock, other.number, "call_next").await, "at once");
     gateway.expect_log(&["session ended"], s(10)).await;
     let log = gateway.log();
-    let line = |part: &str| log.lines().position(|line| line.contains(part)).expect("the log has this line");
-    assert!(line(" cancel=call_slow") < line("session ended"), "only with the session");
+    let line = |parts: [&str; 2]| log.lines().position(|line| parts.iter().all(|part| line.contains(part)));
+    let next = line(["dir=function", "call_next"]).expect("the other function's end is in the log");
+    assert!(
+        Some(next) < line(["session ended", "upstream_closed"]),
+        "the place was free only with the session"
+    );
 }
 
 #[tokio::test]
