@@ -22,8 +22,11 @@ use super::{
 const KEPT: Duration = Duration::from_secs(4);
 
 /// How long a connection is watched after its first answer before it is used again: a server that closes
-/// after an answer without having said so does so within this time.
+/// after each answer without having said so does so within this time.
 const WATCHED: Duration = Duration::from_millis(100);
+
+/// The same after further answers: a server that has kept a connection open may still close it after any answer.
+const WATCHED_AGAIN: Duration = Duration::from_millis(20);
 
 /// A connection to an application.
 pub(super) struct Connection {
@@ -139,15 +142,14 @@ impl Connection {
 
     /// Whether the connection can be used for another call, as far as one can know.
     ///
-    /// A connection that has kept open once after an answer is trusted to do so again. At the first time it is
-    /// watched for a moment: the request of a call that must not be made twice is lost if it meets a server
-    /// that is about to close.
+    /// After an answer it is watched for a moment: the request of a call that must not be made twice is lost if it
+    /// meets a server that is about to close.
     pub(super) async fn is_usable(&mut self) -> bool {
         if self.is_old() || !self.is_quiet() {
             return false;
         }
-        let until = self.since + WATCHED;
-        self.answers > 1 || until <= Instant::now() || timeout_at(until, self.io.read_u8()).await.is_err()
+        let until = self.since + if self.answers > 1 { WATCHED_AGAIN } else { WATCHED };
+        until <= Instant::now() || timeout_at(until, self.io.read_u8()).await.is_err()
     }
 
     /// Whether nothing has come behind the last answer, the end of the connection included. What has, a next

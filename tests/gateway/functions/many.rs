@@ -44,7 +44,7 @@ fn reply(session: usize, call: usize) -> (Reply, String) {
         }
         5 => {
             let body = json!({ "content": text }).to_string();
-            (Reply::body(200, "connection: close\r\n", &body).then_close(), text)
+            (Reply::body(200, "", &body).then_close(), text)
         }
         _ => (Reply::content(&text), text),
     };
