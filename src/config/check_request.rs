@@ -25,6 +25,9 @@ pub(super) fn headers(
         if !is_header_name(name) {
             return Err(reader.error(name, "is no http header name"));
         }
+        if let Some(other) = headers.keys().find(|other: &&String| other.eq_ignore_ascii_case(name)) {
+            return Err(reader.error(name, format!("is the header {other}, which stands here as well")));
+        }
         if let Some(reason) = taken(&name.to_ascii_lowercase()) {
             return Err(reader.error(name, reason));
         }

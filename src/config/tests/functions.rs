@@ -201,6 +201,7 @@ fn bad_keys_of_a_route() {
         ("headers = { \"a b\" = \"x\" }", "headers.a b: is no http header name"),
         ("headers = { a = 1 }", "headers.a: expected text, found an integer"),
         ("headers = { a = \"x\\ny\" }", "headers.a: holds a character that no http header can carry"),
+        ("headers = { x = \"1\", X = \"2\" }", "headers.x: is the header X, which stands here as well"),
         ("headers = { Host = \"h\" }", &format!("headers.Host: {own}")),
         ("headers = { content-TYPE = \"text/plain\" }", &format!("headers.content-TYPE: {own}")),
         ("headers = { Proxy-Authorization = \"x\" }", &format!("headers.Proxy-Authorization: {own}")),

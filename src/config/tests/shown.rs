@@ -111,7 +111,7 @@ fn everything_but_secrets_reads_back() {
 fn secrets_appear_nowhere() {
     let text = BACKEND.replace("wss://h", "ws://h/?a=b&Api-Key=sekrit&access_token=sekrit");
     let text = format!(
-        "[[functions.route]]\nnames = [\"f\"]\nurl = \"http://f/?a=b&sig=sekrit\"\nheaders = {{ X-Some = \"${{K}}\" }}\n\
+        "[[functions.route]]\nnames = [\"f\"]\nurl = \"http://f/?a=b&sig=sekrit&code=sekrit\"\nheaders = {{ X-Some = \"${{K}}\" }}\n\
          {text}headers = {{ X-Any = \"sekrit\" }}\napi_key_env = \"K\"\nfunction_calls = \"server\"\n"
     );
     let config = load_with(&text, &[("K", "sekrit")]).expect("secrets");
@@ -119,10 +119,10 @@ fn secrets_appear_nowhere() {
     let shown = config.show();
     assert!(!format!("{config:?} {config:#?} {shown} {}", config.backends[0].url).contains("sekrit"));
     let route = &config.functions.routes[0];
-    assert_eq!(format!("{:?}", route.target), "http://f/?a=b&sig=***");
-    assert!(format!("{:?} {:?}", config.backends[0].function_calls, config.functions).contains("sig=***"));
+    assert_eq!(format!("{:?}", route.target), "http://f/?a=b&sig=***&code=***");
+    assert!(format!("{:?} {:?}", config.backends[0].function_calls, config.functions).contains("sig=***&code=***"));
     assert!(!format!("{route:?} {route:#?} {:?}", config.backends[0].function_calls).contains("sekrit"));
-    assert!(shown.contains("url = \"http://f/?a=b&sig=***\"\n"));
+    assert!(shown.contains("url = \"http://f/?a=b&sig=***&code=***\"\n"));
     assert!(shown.contains("headers = { X-Some = \"***\" }\n"));
     assert!(shown.contains("api_key = \"***\"\n"));
     assert!(shown.contains("headers = { X-Any = \"***\" }\n"));
