@@ -12,18 +12,20 @@ use tokio::sync::Semaphore;
 use super::{call_refusal::Refusal, upgrade::is_loggable};
 use crate::protocol::ids::CallId;
 
-/// How many bodies may be on their way at the same time: each may hold as much memory as a message may.
-const MOST_BODIES: usize = 256;
+/// How many bodies of full length there is memory for while they are on their way.
+const FULL_BODIES: usize = 256;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The places of bodies that are on their way, over all workers.
+/// The memory for bodies that are on their way, over all workers: a permit for each byte. Bodies that do not
+/// come hold none of it, however many.
 pub(super) struct Readers(Semaphore);
 
-impl Default for Readers {
-    fn default() -> Self {
-        Self(Semaphore::new(MOST_BODIES))
+impl Readers {
+    /// Memory for bodies of which each may have `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self(Semaphore::new(limit.saturating_mul(FULL_BODIES).min(Semaphore::MAX_PERMITS)))
     }
 }
 
@@ -46,7 +48,7 @@ struct RawBody {
     arguments: Option<String>,
 }
 
-/// Reads the body of `request`, at most `limit` bytes of it, and judges it, if there is a place among `readers`.
+/// Reads the body of `request`, at most `limit` bytes of it, and judges it, if `readers` have memory for it.
 pub(super) async fn read(
     request: &HttpRequest,
     payload: web::Payload,
@@ -61,18 +63,20 @@ pub(super) async fn read(
     if announced.is_some_and(|length| length > limit) {
         return Err(Refusal::TooLarge(limit));
     }
-    let _place = readers.0.try_acquire().map_err(|_| Refusal::Busy)?;
-    let whole = tokio::time::timeout(PATIENCE, collect(payload, limit));
+    let whole = tokio::time::timeout(PATIENCE, collect(payload, readers, limit));
     parse(&whole.await.unwrap_or(Err(Refusal::SlowBody))?)
 }
 
-async fn collect(mut payload: web::Payload, limit: usize) -> Result<BytesMut, Refusal> {
+async fn collect(mut payload: web::Payload, readers: &Readers, limit: usize) -> Result<BytesMut, Refusal> {
     let mut body = BytesMut::new();
+    let mut held = readers.0.try_acquire_many(0).map_err(|_| Refusal::Busy)?;
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| Refusal::BrokenBody)?;
         if body.len() + piece.len() > limit {
             return Err(Refusal::TooLarge(limit));
         }
+        let more = u32::try_from(piece.len()).ok().and_then(|bytes| readers.0.try_acquire_many(bytes).ok());
+        held.merge(more.ok_or(Refusal::Busy)?);
         body.extend_from_slice(&piece);
     }
     Ok(body)

@@ -71,7 +71,7 @@ impl Server {
         let workers = config.server.workers;
         let origins = web::Data::new(Origins::new(config.auth.allowed_origins.clone()));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
-        let readers = web::Data::new(Readers::default());
+        let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
         let mut server = HttpServer::new(move || {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))

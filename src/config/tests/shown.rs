@@ -120,7 +120,10 @@ fn secrets_appear_nowhere() {
     assert!(!format!("{config:?} {config:#?} {shown} {}", config.backends[0].url).contains("sekrit"));
     let route = &config.functions.routes[0];
     assert_eq!(format!("{:?}", route.target), "http://f/?a=b&sig=***&code=***");
-    assert!(format!("{:?} {:?}", config.backends[0].function_calls, config.functions).contains("sig=***&code=***"));
+    assert!(
+        format!("{:?} {:?}", config.backends[0].function_calls, config.functions)
+            .contains("sig=***&code=***")
+    );
     assert!(!format!("{route:?} {route:#?} {:?}", config.backends[0].function_calls).contains("sekrit"));
     assert!(shown.contains("url = \"http://f/?a=b&sig=***&code=***\"\n"));
     assert!(shown.contains("headers = { X-Some = \"***\" }\n"));
