@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::{
     gate::{ClientFrame, Effect, Input, Leg, UpstreamFrame},
-    protocol::{agent::ClientMessage, one_line, realtime::ServerEvent, shorten},
+    protocol::{agent::ClientMessage, log_field, one_line, realtime::ServerEvent, shorten},
 };
 
 /// Audio and what only counts it is of no interest above trace.
@@ -42,7 +42,7 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::Upstream(event) if content => content_of("upstream", event.kind(), event.encode()),
         Input::Upstream(ServerEvent::Error(error)) => {
             let code = error.error.as_ref().and_then(|error| error.code.as_deref());
-            format!("dir=upstream type=error code={}", shorten(code.unwrap_or("-").to_owned()))
+            format!("dir=upstream type=error code={}", log_field(code.unwrap_or("-")))
         }
         Input::Upstream(ServerEvent::Unknown(unknown)) => {
             format!("dir=upstream type={:?}", shorten(unknown.kind.clone()))
@@ -56,7 +56,7 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
                 Err(text) => ("error", text),
             };
             let text = if content { one_line(text.clone()) } else { format!("{} bytes", text.len()) };
-            let call = shorten(call_id.to_string());
+            let call = log_field(call_id.as_str());
             format!("dir=function type=(finished) call={call} {what}={text}")
         }
         Input::Delivered { leg, bytes } => format!("dir={} type=(delivered) bytes={bytes}", leg_name(*leg)),
@@ -97,9 +97,9 @@ pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String)
         }
         Effect::ToUpstream(UpstreamFrame::Raw(json)) => write!(line, " >upstream=(raw {})", json.len()),
         Effect::Execute(run) => {
-            write!(line, " run={}:{}", shorten(run.id.to_string()), shorten(run.name.clone()))
+            write!(line, " run={}:{}", log_field(run.id.as_str()), log_field(&run.name))
         }
-        Effect::CancelFunction(id) => write!(line, " cancel={}", shorten(id.to_string())),
+        Effect::CancelFunction(id) => write!(line, " cancel={}", log_field(id.as_str())),
         Effect::Pause(leg) => write!(line, " pause={}", leg_name(*leg)),
         Effect::Resume(leg) => write!(line, " resume={}", leg_name(*leg)),
         Effect::Held(rule) => write!(line, " held={rule}"),
@@ -123,6 +123,7 @@ pub(super) fn leg_name(leg: Leg) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::FunctionRun;
 
     #[test]
     fn a_peer_writes_no_lines_of_its_own() {
@@ -144,12 +145,26 @@ mod tests {
             ),
             (
                 upstream(r#"{"type":"error","error":{"code":"a\nb"}}"#),
-                "dir=upstream type=error code=a\u{fffd}b",
+                "dir=upstream type=error code=\"a\u{fffd}b\"",
             ),
         ] {
             assert_eq!(describe_input(&input, false), expected);
             assert!(!describe_input(&input, true).contains(char::is_control), "{input:?}");
         }
+    }
+
+    #[test]
+    fn what_a_model_calls_looks_like_no_field_of_the_line() {
+        let run = |id: &str, name: &str| {
+            let (id, name) = (id.into(), name.to_owned());
+            let mut line = String::new();
+            let run = FunctionRun { id, name, arguments: "secret".to_owned(), endpoint: None };
+            describe_effect(&Effect::Execute(run), false, &mut line);
+            line
+        };
+        assert_eq!(run("call_1", "get_weather"), " run=call_1:get_weather");
+        assert_eq!(run("c outcome=ok", "x\n\"y"), r#" run="c outcome=ok":"x�\"y""#);
+        assert_eq!(run("", "f"), r#" run="":f"#);
     }
 
     #[test]

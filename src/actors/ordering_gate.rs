@@ -23,7 +23,7 @@ use super::{
 use crate::{
     functions::{Call, ExecutorPool, Outcome},
     gate::{ClientFrame, Effect, FunctionRun, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
-    protocol::{ids::CallId, shorten},
+    protocol::{ids::CallId, log_field},
 };
 
 /// The actor.
@@ -189,7 +189,7 @@ impl OrderingGate {
 
     /// What the application said is content, also where it is an error; the kind of a failure is not.
     fn log_function(&self, id: &CallId, name: &str, begun: Instant, outcome: &Outcome) {
-        let (trace, call, name) = (&self.parts.trace, shorten(id.to_string()), shorten(name.to_owned()));
+        let (trace, call, name) = (&self.parts.trace, log_field(id.as_str()), log_field(name));
         let took = clock().duration_since(begun).as_millis();
         let (level, outcome) = match outcome {
             Ok(content) => (Level::Info, format!("ok({} bytes)", content.len())),

@@ -11,4 +11,4 @@ pub mod realtime;
 mod wire;
 
 pub use wire::{DecodeError, Unknown};
-pub(crate) use wire::{one_line, shorten};
+pub(crate) use wire::{log_field, one_line, shorten};

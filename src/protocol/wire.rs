@@ -158,6 +158,14 @@ pub(crate) fn one_line(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 
+/// A peer's text as the value of a field of a log line: short, and in quotes unless it is one word, so that it
+/// looks like no further field.
+pub(crate) fn log_field(text: &str) -> String {
+    let short = shorten(text.to_owned());
+    let is_word = !short.is_empty() && short.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    if is_word { short } else { format!("{short:?}") }
+}
+
 /// What is read from the members of a JSON object.
 pub(crate) trait FromMembers<'de>: Sized {
     fn from_members<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error>;
