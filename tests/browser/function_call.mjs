@@ -34,7 +34,8 @@ function check(name, expected, seen) {
 }
 
 function start(command, args, stdio) {
-  const child = spawn(command, args, { stdio });
+  // A group of its own: the browser's processes outlive the one that was started.
+  const child = spawn(command, args, { stdio, detached: true });
   // Whoever waits for its output or its end notices that there is none.
   child.on("error", () => {});
   children.push(child);
@@ -53,6 +54,15 @@ async function server(command, args, log) {
     }
   }
   throw new Error(`${command} does not listen: ${log.text}`);
+}
+
+/** Ends a child with all that it has started. */
+function kill(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has ended, or was never there.
+  }
 }
 
 function gateway(name, application, allowedOrigins) {
@@ -99,7 +109,7 @@ async function visit(page, gateways) {
   const browser = start("chromium", [...CHROMIUM, profile, url], "ignore");
   const gone = once(browser, "exit").then(([code]) => ({ browser: `ended with ${code}` }));
   const seen = await Promise.race([page.seen, gone]);
-  browser.kill();
+  kill(browser);
   await gone;
   return seen;
 }
@@ -139,8 +149,12 @@ const late = setTimeout(() => {
 
 function end(status) {
   clearTimeout(late);
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  for (const child of children) kill(child);
+  try {
+    rmSync(work, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  } catch {
+    // What the browser still wrote while it was ended is left to the system's own cleaning of temporary files.
+  }
   process.exit(status);
 }
 
