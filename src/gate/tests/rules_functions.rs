@@ -16,6 +16,12 @@ fn serving(scenario: Scenario, names: &[&str]) -> Scenario {
     scenario.backend(|backend| backend.function_calls = here(names))
 }
 
+/// The same once the model has called `f`, which runs here and has begun.
+fn called(scenario: Scenario) -> Scenario {
+    let call = call_done("resp_1", 0, "call_a", "f", "completed");
+    scenario.upto(created("resp_1")).upto(call).upto(done("resp_1", "completed"))
+}
+
 /// "The client is told as Deepgram does: `FunctionCallRequest` with `client_side: false`, afterwards
 /// `FunctionCallResponse` `{id, name, content}`"; R9: "After each accepted answer the client gets
 /// `AgentThinking`".
@@ -49,22 +55,17 @@ fn a_function_with_a_route_runs_here_and_the_client_is_told() {
 #[test]
 fn a_function_that_fails_is_an_error_for_the_model() {
     check(
-        serving(deepgram(), &["f"]),
-        [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
-            at(
-                9,
-                finished("call_a", Err("no \"such\" city")),
-                [
-                    r#"client FunctionCallResponse call_a=f "{\"error\":\"no \\\"such\\\" city\"}""#,
-                    "client AgentThinking",
-                    r#"up output call_a "{\"error\":\"no \\\"such\\\" city\"}""#,
-                    "up response.create",
-                ],
-            ),
-        ],
+        called(serving(deepgram(), &["f"])),
+        [at(
+            9,
+            finished("call_a", Err("no \"such\" city")),
+            [
+                r#"client FunctionCallResponse call_a=f "{\"error\":\"no \\\"such\\\" city\"}""#,
+                "client AgentThinking",
+                r#"up output call_a "{\"error\":\"no \\\"such\\\" city\"}""#,
+                "up response.create",
+            ],
+        )],
     );
 }
 
@@ -112,11 +113,8 @@ fn both_kinds_stand_in_one_request_and_make_one_follow_up() {
 #[test]
 fn the_client_cannot_answer_for_a_function_that_runs_here() {
     check(
-        serving(deepgram(), &["f"]),
+        called(serving(deepgram(), &["f"])),
         [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
             at(3, answer("call_a", "forged"), ["ignored R9", "client Warning(UNKNOWN_FUNCTION_CALL)"]),
             at(
                 4,
@@ -190,11 +188,8 @@ fn a_call_of_an_unannounced_response_starts_at_once() {
 #[test]
 fn a_function_that_runs_holds_back_nothing() {
     check(
-        serving(deepgram(), &["f"]),
+        called(serving(deepgram(), &["f"])),
         [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
             at(3, super::words::microphone(640), ["up append 640"]),
             at(4, inject("Hi"), ["client ConversationText(user) \"Hi\"", "up item"]),
             at(5, confirmed(), ["up response.create"]),
@@ -249,11 +244,8 @@ fn a_client_that_leaves_stops_its_functions() {
 #[test]
 fn the_end_of_a_session_stops_its_functions() {
     check(
-        serving(deepgram(), &["f"]),
+        called(serving(deepgram(), &["f"])),
         [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
             at(
                 3,
                 Input::UpstreamClosed { end: closed(1000, ""), unix_s: 0 },
@@ -268,13 +260,10 @@ fn the_end_of_a_session_stops_its_functions() {
 #[test]
 fn a_function_that_never_reports_is_given_up_after_its_own_time() {
     check(
-        serving(deepgram(), &["f"]),
+        called(serving(deepgram(), &["f"])),
         [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
             due(
-                15_002,
+                15_000,
                 [
                     "ran out R8",
                     "cancel call_a",
@@ -530,21 +519,16 @@ fn history_says_who_ran_a_function() {
 fn a_result_larger_than_a_client_takes_still_reaches_the_model() {
     let large = "x".repeat(1024 * 1024);
     check(
-        serving(deepgram(), &["f"]),
-        [
-            at(0, created("resp_1"), []),
-            at(1, call_done("resp_1", 0, "call_a", "f", "completed"), []),
-            at(2, done("resp_1", "completed"), ["client FunctionCallRequest", "run call_a=f({})"]),
-            at(
-                3,
-                finished("call_a", Ok(&large)),
-                [
-                    "client Warning(MESSAGE_TOO_LARGE) \"a FunctionCallResponse is larger than 1048576 bytes\"",
-                    "client AgentThinking",
-                    "up output call_a \"xxx",
-                    "up response.create",
-                ],
-            ),
-        ],
+        called(serving(deepgram(), &["f"])),
+        [at(
+            3,
+            finished("call_a", Ok(&large)),
+            [
+                "client Warning(MESSAGE_TOO_LARGE) \"a FunctionCallResponse is larger than 1048576 bytes\"",
+                "client AgentThinking",
+                "up output call_a \"xxx",
+                "up response.create",
+            ],
+        )],
     );
 }
