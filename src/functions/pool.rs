@@ -17,11 +17,11 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     Call, Failure, Outcome,
     admission::{Admission, Ticket},
-    application::{Applications, route_to},
+    application::Applications,
     executor::{Execute, FunctionExecutor, Load},
     resolver::Resolver,
 };
-use crate::config::Functions;
+use crate::config::{DEFAULT_TIMEOUT, Functions};
 
 /// How many threads run functions. A call waits for the network and not for a processor; two, so that the
 /// calls of one thread are not held up by what another of its calls makes of a large answer.
@@ -99,7 +99,7 @@ impl ExecutorPool {
     pub fn run(&self, call: Call) -> Result<RunningCall, Failure> {
         let timeout = match (self.0.functions.route(&call.name), &call.endpoint) {
             (Some(route), _) => route.timeout,
-            (None, Some(endpoint)) => route_to(endpoint).timeout,
+            (None, Some(_)) => DEFAULT_TIMEOUT,
             (None, None) => return Err(Failure::Unknown(call.name)),
         };
         let deadline = Instant::now() + timeout;

@@ -209,7 +209,7 @@ impl FunctionCalls {
                 continue;
             }
             // One runs in any case, or a small budget would keep all waiting.
-            let alone = expected == 0 && room > 0;
+            let alone = expected == 0;
             let fits = alone || expected + *longest_answer <= room;
             if !fits && Rule::AnswersBeforeResponse.is_on() {
                 break;

@@ -36,7 +36,12 @@ impl Gate {
         if !self.opening.session_open() && Rule::InputWaitsForSession.is_on() {
             return;
         }
-        let room = self.limits.leg.saturating_sub(self.to_upstream.bytes());
+        // Over the budget a deadline runs; under it each call that waits has one before it that runs.
+        let waiting = self.to_upstream.bytes();
+        if waiting > self.limits.leg && Rule::AnswersBeforeResponse.is_on() {
+            return;
+        }
+        let room = self.limits.leg.saturating_sub(waiting);
         for run in self.calls.start(self.history, room, now) {
             self.effects.push(Effect::Execute(run));
         }

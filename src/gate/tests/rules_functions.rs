@@ -10,7 +10,7 @@ use super::{
         speech_stopped, text_done, upstream,
     },
 };
-use crate::gate::{Effect, Input, Leg};
+use crate::gate::{BASE_WEIGHT, Effect, Input, Leg};
 
 fn serving(scenario: Scenario, names: &[&str]) -> Scenario {
     scenario.backend(|backend| backend.function_calls = here(names))
@@ -465,6 +465,20 @@ fn as_many_functions_run_at_once_as_there_is_memory_for_their_answers() {
         for (n, call) in (3..).zip(&calls) {
             begin(&run.happen(n, finished(call, Ok("x"))), 1);
         }
+    }
+}
+
+/// What waits for upstream without being too much has no deadline of its own, so no call waits for that.
+#[test]
+fn a_function_starts_while_what_waits_for_upstream_is_within_the_budget() {
+    let append = super::words::microphone(160_000);
+    let waiting = 2 * 160_000 + BASE_WEIGHT;
+    for (leg, starts) in [(waiting, true), (waiting - 1, false)] {
+        let scenario = serving(deepgram(), &["*"]).limits(|limits| limits.leg = leg);
+        let mut run = check(scenario, []);
+        run.act(append.clone());
+        let begun = run.act(bare_call("call_a")).iter().any(|effect| started(effect).is_some());
+        assert_eq!((run.gate.to_upstream.bytes(), begun), (waiting, starts));
     }
 }
 

@@ -11,6 +11,7 @@ use super::stage::{
     Session, assert_each_once, error_output, gateway, output, outputs, results, route, script,
 };
 use crate::peers::application::{Application, Request};
+use crate::peers::gateway::Gateway;
 use crate::peers::journal::Journal;
 use crate::peers::mock::Mock;
 use crate::peers::reply::{Latch, Reply};
@@ -63,6 +64,42 @@ fn id(call: usize) -> String {
     format!("call_{call}")
 }
 
+/// Open sessions of one gateway, and the application that it calls, which answers once the latch is open.
+struct Crowd {
+    latch: Arc<Latch>,
+    application: Application,
+    mock: Mock,
+    gateway: Gateway,
+    sessions: Vec<Session>,
+}
+
+impl Crowd {
+    async fn gather(
+        sessions: usize,
+        max_concurrent: usize,
+        max_queued: usize,
+        reply: impl Fn(usize, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let latch = Arc::new(Latch::new());
+        let held = Arc::clone(&latch);
+        let application = Application::start(move |request| {
+            let (session, call) = origin(request);
+            reply(session, call).behind(&held)
+        })
+        .await;
+        let routes = route("[\"*\"]", &application, "timeout_ms = 600000");
+        let bounds =
+            format!("[functions]\nmax_concurrent = {max_concurrent}\nmax_queued = {max_queued}\n{routes}");
+        let mock = Mock::start(script()).await;
+        let gateway = gateway(&mock, &bounds).await;
+        let mut all = Vec::new();
+        for _ in 0..sessions {
+            all.push(Session::open(&gateway, &mock, &plain_settings()).await);
+        }
+        Self { latch, application, mock, gateway, sessions: all }
+    }
+}
+
 /// What upstream got on each connection, by call id; fails if a call was answered twice.
 fn all_outputs(journal: &Journal) -> BTreeMap<(usize, String), String> {
     let mut all = BTreeMap::new();
@@ -96,21 +133,8 @@ async fn expect_result(session: &Session, id: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_calls_of_a_hundred_sessions() {
     const CONCURRENT: usize = 16;
-    let latch = Arc::new(Latch::new());
-    let held = Arc::clone(&latch);
-    let application = Application::start(move |request| {
-        let (session, call) = origin(request);
-        reply(session, call).0.behind(&held)
-    })
-    .await;
-    let routes = route("[\"*\"]", &application, "timeout_ms = 600000");
-    let bounds = format!("[functions]\nmax_concurrent = {CONCURRENT}\nmax_queued = 1000\n{routes}");
-    let mock = Mock::start(script()).await;
-    let gateway = gateway(&mock, &bounds).await;
-    let mut sessions = Vec::new();
-    for _ in 0..SESSIONS {
-        sessions.push(Session::open(&gateway, &mock, &plain_settings()).await);
-    }
+    let crowd = Crowd::gather(SESSIONS, CONCURRENT, 1_000, |session, call| reply(session, call).0).await;
+    let Crowd { latch, application, mock, gateway: _gateway, mut sessions } = crowd;
     // Every other session makes all its calls in one response, the others one after the other.
     for session in &mut sessions {
         let calls = calls_of(session.number);
@@ -160,21 +184,9 @@ async fn calls_over_the_bounds_are_refused_at_once() {
     const QUEUED: usize = 8;
     const SESSIONS: usize = 5;
     const CALLS: usize = 4;
-    let latch = Arc::new(Latch::new());
-    let held = Arc::clone(&latch);
-    let application = Application::start(move |request| {
-        let (session, call) = origin(request);
-        Reply::content(&format!("call {call} of session {session}")).behind(&held)
-    })
-    .await;
-    let routes = route("[\"*\"]", &application, "timeout_ms = 600000");
-    let bounds = format!("[functions]\nmax_concurrent = {RUNNING}\nmax_queued = {QUEUED}\n{routes}");
-    let mock = Mock::start(script()).await;
-    let gateway = gateway(&mock, &bounds).await;
-    let mut sessions = Vec::new();
-    for _ in 0..SESSIONS {
-        sessions.push(Session::open(&gateway, &mock, &plain_settings()).await);
-    }
+    let content = |session, call| Reply::content(&format!("call {call} of session {session}"));
+    let crowd = Crowd::gather(SESSIONS, RUNNING, QUEUED, content).await;
+    let Crowd { latch, application, mock, gateway: _gateway, mut sessions } = crowd;
     for session in &mut sessions {
         let calls = calls_of(session.number);
         let calls: Vec<_> = calls.iter().map(|(id, arguments)| (&**id, "f", &**arguments)).collect();
