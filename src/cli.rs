@@ -91,7 +91,7 @@ fn with_config(path: Option<PathBuf>, run: impl FnOnce(Config) -> ExitCode) -> E
         Err(error) => return failed(&error, 2),
     };
     // Only the simulator knows its options, and they are configuration all the same.
-    match simulator::Options::parse(&config.simulator.options) {
+    match simulator::openai::Options::parse(&config.simulator.options) {
         Ok(_) => run(config),
         Err(reason) => {
             let file = path.map_or("config/default.toml".to_owned(), |path| path.display().to_string());
@@ -132,14 +132,15 @@ fn serve(config: Config) -> ExitCode {
 
 fn simulate(args: SimulateArgs) -> ExitCode {
     start_logging(&Logging::default());
-    let options = match simulator::Options::parse(args.options) {
+    let options = match simulator::openai::Options::parse(args.options) {
         Ok(options) => options,
         Err(error) => return failed(&error, 2),
     };
     finished(actix_web::rt::System::new().block_on(async move {
-        let server = HttpServer::new(move || App::new().configure(simulator::configure(options.clone())))
-            .workers(1)
-            .bind((args.host, args.port))?;
+        let server =
+            HttpServer::new(move || App::new().configure(simulator::openai::configure(options.clone())))
+                .workers(1)
+                .bind((args.host, args.port))?;
         let address =
             server.addrs().first().copied().ok_or_else(|| io::Error::other("no address is bound"))?;
         announce(&format!("voxbridge {} simulator listening on http://{address}", env!("CARGO_PKG_VERSION")));

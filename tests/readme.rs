@@ -10,7 +10,7 @@ use std::{
 use voxbridge::{
     config::Config,
     gate::{CloseReason, LegEnd, Rule, Severity, UpstreamError},
-    simulator::Options,
+    simulator::openai::Options,
 };
 
 const README: &str = include_str!("../README.md");
@@ -334,7 +334,7 @@ fn every_rule_has_its_sentence() {
 fn every_option_of_the_simulator_is_in_its_table() {
     let rows = table("Option");
     let options: BTreeSet<_> = rows.iter().flat_map(|row| quoted(row[0])).collect();
-    let source = include_str!("../src/simulator/options.rs");
+    let source = include_str!("../src/simulator/openai/options.rs");
     let arms = source.lines().filter(|line| line.contains("\" => ") || line.contains("\" if "));
     let names: BTreeSet<_> =
         arms.filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();

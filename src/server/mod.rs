@@ -41,7 +41,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// A listener with the configuration it will serve.
 pub struct Server {
     config: Arc<Config>,
-    simulator: simulator::Options,
+    simulator: simulator::openai::Options,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -50,7 +50,7 @@ impl Server {
     /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
     /// of the simulator is wrong.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let simulator = simulator::Options::parse(&config.simulator.options).map_err(|reason| {
+        let simulator = simulator::openai::Options::parse(&config.simulator.options).map_err(|reason| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
         })?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
@@ -88,7 +88,7 @@ impl Server {
                 }
             }
             if config.simulator.enabled {
-                app = app.configure(simulator::configure(simulator.clone()));
+                app = app.configure(simulator::openai::configure(simulator.clone()));
             }
             app
         })

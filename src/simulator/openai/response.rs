@@ -6,11 +6,11 @@ use std::{collections::VecDeque, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    codec::Format,
     conversation::Conversation,
     reply::Reply,
     script::{Beat, Ending, Tokens},
 };
+use crate::simulator::codec::Format;
 
 /// A response that runs.
 #[derive(Debug)]

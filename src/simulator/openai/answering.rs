@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    codec::Format,
     configuration::{self, Kind},
     conversation::text,
     reply::{self, Entry, Prompt},
@@ -15,6 +14,7 @@ use super::{
     script::{self, Ending, Manner},
     session::{Later, Session},
 };
+use crate::simulator::codec::Format;
 
 /// Who wants a response.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{
+use super::{options::Options, reply::Reply};
+use crate::simulator::{
     codec::Format,
-    options::Options,
-    reply::Reply,
     voice::{self, Segment},
 };
 

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::{
     beta::Api,
-    codec::Format,
     configuration::{self, Kind, Progress},
     conversation::{Conversation, text},
     input::InputBuffer,
@@ -16,6 +15,7 @@ use super::{
     schema::Fault,
     wire::{Output, Wire},
 };
+use crate::simulator::codec::Format;
 
 /// Who a session is.
 #[derive(Clone, Debug)]

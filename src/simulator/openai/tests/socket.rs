@@ -9,7 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 
 use super::*;
-use crate::simulator::configure;
+use crate::simulator::openai::configure;
 
 struct Server {
     url: String,

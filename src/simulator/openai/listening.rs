@@ -11,8 +11,8 @@ use super::{
     schema::Fault,
     script::chunks,
     session::{Later, Session},
-    vad::Sensitivity,
 };
+use crate::simulator::vad::Sensitivity;
 
 impl Session {
     /// Takes decoded audio, with everything that the detector makes of it.

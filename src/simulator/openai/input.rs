@@ -1,9 +1,9 @@
 //! The input audio buffer: wire bytes in, committed segments and the bounds of speech out.
 //! Time here is audio time, counted from the session's first audio. Knows nothing of events.
 
-use super::{
+use super::schema::Fault;
+use crate::simulator::{
     codec::Format,
-    schema::Fault,
     vad::{Activity, Detector, FRAME_MS, Sensitivity, is_voiced},
 };
 
