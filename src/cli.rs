@@ -91,7 +91,7 @@ fn with_config(path: Option<PathBuf>, run: impl FnOnce(Config) -> ExitCode) -> E
         Err(error) => return failed(&error, 2),
     };
     // Only the simulator knows its options, and they are configuration all the same.
-    match simulator::openai::Options::parse(&config.simulator.options) {
+    match simulator::openai::Options::parse(&config.simulator.openai) {
         Ok(_) => run(config),
         Err(reason) => {
             let file = path.map_or("config/default.toml".to_owned(), |path| path.display().to_string());

@@ -1,15 +1,16 @@
 //! voxbridge: a real-time voice-agent gateway.
 //!
 //! Clients (browser, phone, SDK) speak one WebSocket protocol to it, Deepgram's Voice Agent protocol;
-//! behind it, each configured backend speaks OpenAI's Realtime API. Keys stay here, and the order of
-//! events is kept by rules that have numbers.
+//! behind it, each configured backend speaks OpenAI's Realtime API, which is translated, or is Deepgram, which is
+//! passed through. Keys stay here, functions run here, and the order of events is kept by rules that have numbers.
 //!
 //! ```text
 //!              one connection: three actors on one worker thread
 //!  client  ┌───────────────┐   ┌──────────────┐   ┌─────────────────┐  vendor
 //!  ◄──────►│ ClientSession │◄─►│ OrderingGate │◄─►│ UpstreamSession │◄──────►
-//!   agent  └───────────────┘   │  └─ Gate     │   └─────────────────┘ realtime
-//!   messages                   └──────┬───────┘                       events
+//!   agent  └───────────────┘   │  ├─ Gate, or │   └─────────────────┘ realtime
+//!   messages                   │  └─ Relay    │                       events, or
+//!   (or frames)                └──────┬───────┘                       frames
 //!                              ┌──────▼───────┐
 //!                              │ ExecutorPool │ functions, on threads of their own
 //!                              └──────────────┘
@@ -21,14 +22,14 @@
 //! |---|---|
 //! | [`protocol`] | Wire types of both legs; JSON, base64 and old names end here. `agent` and `realtime` do not see each other |
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
-//! | [`gate`] | Decides what may be sent when: a pure state machine with one file per topic and a [`gate::Rule`] per rule. Start at `gate/rule.rs` |
+//! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
 //! | [`tls`] | Whom outgoing connections trust |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
-//! | [`simulator`] | A strict OpenAI Realtime server that speaks, for the default configuration and the tests |
+//! | [`simulator`] | Strict servers that speak, OpenAI's and Deepgram's, for the default configuration and the tests |
 //! | [`talk`] | The command-line client |
 //! | [`cli`] | The commands |
 //!
@@ -51,7 +52,8 @@
 //! # What is deliberately absent
 //!
 //! No task waits for another: a slow peer is met by not reading the other one. No clock below the
-//! shells: time is an argument, so every ordering can be tested as data. No JSON tree for audio.
+//! shells: time is an argument, so every ordering can be tested as data. No JSON tree for audio, and no look into
+//! a frame that is passed through, unless something may have to be done about it.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test harness has a clock"))]
 

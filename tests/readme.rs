@@ -59,7 +59,7 @@ fn shown() -> String {
 
 #[test]
 fn every_configuration_in_the_readme_is_accepted() {
-    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "FUNCTIONS_TOKEN"];
+    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "DEEPGRAM_API_KEY", "FUNCTIONS_TOKEN"];
     let environment: BTreeMap<String, String> =
         keys.iter().map(|name| (name.to_string(), "test-key".to_owned())).collect();
     let mut backends = 0;
@@ -74,7 +74,7 @@ fn every_configuration_in_the_readme_is_accepted() {
         };
         let config = Config::from_toml("README.md", &whole, environment.clone())
             .unwrap_or_else(|error| panic!("{error} in:\n{block}"));
-        Options::parse(&config.simulator.options).unwrap_or_else(|error| panic!("{error} in:\n{block}"));
+        Options::parse(&config.simulator.openai).unwrap_or_else(|error| panic!("{error} in:\n{block}"));
         backends += usize::from(block.contains("[[backends]]"));
     }
     assert!(backends >= 4, "only {backends} blocks hold a backend");
@@ -126,6 +126,7 @@ fn endings() -> Vec<CloseReason> {
         LegEnd::ProtocolError(String::new()),
     ];
     let mut all: Vec<_> = legs.iter().cloned().map(CloseReason::Client).collect();
+    all.extend(legs.iter().cloned().map(CloseReason::Relayed));
     for end in legs {
         for ready in [false, true] {
             all.push(CloseReason::Upstream { end: end.clone(), ready, expired: false });
@@ -165,9 +166,10 @@ fn endings() -> Vec<CloseReason> {
             CloseReason::UpstreamTooSlow => 8,
             CloseReason::TooMuchInput { .. } => 9,
             CloseReason::Shutdown => 10,
+            CloseReason::Relayed(_) => 11,
         })
         .collect();
-    assert_eq!(variants.len(), 11, "a variant has no sample");
+    assert_eq!(variants.len(), 12, "a variant has no sample");
     all
 }
 

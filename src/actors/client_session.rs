@@ -17,7 +17,7 @@ use std::{
 };
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Recipient, StreamHandler};
-use actix_http::ws::{Codec, Item};
+use actix_http::ws::Codec;
 use actix_web::{Error, HttpRequest, HttpResponse, error::PayloadError, web};
 use actix_web_actors::ws::{
     CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
@@ -27,14 +27,14 @@ use futures_util::Stream;
 use tokio::io::Interest;
 
 use super::{
-    MAILBOX, Trace,
+    MAILBOX, Reader, Trace,
     messages::{FromLeg, ToClient},
     paced_body::PacedBody,
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
-    protocol::agent::ClientMessage,
-    websocket::{Fragments, FrameGuard, Joined, tuned},
+    protocol::{Frame, agent::ClientMessage},
+    websocket::{self as ws, FrameGuard, Joined, tuned},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
@@ -142,7 +142,7 @@ pub(super) struct ClientSession {
     too_large: Rc<Cell<bool>>,
     limit: usize,
     trace: Trace,
-    fragments: Fragments,
+    reader: Reader,
     /// The gate has been told how this leg ended; what still comes is not looked at.
     ended: bool,
     /// The gate has been told that this leg is gone.
@@ -153,14 +153,20 @@ pub(super) struct ClientSession {
 }
 
 impl ClientSession {
-    pub(super) fn new(gate: Recipient<FromLeg>, reading: Rc<ReadSwitch>, limit: usize, trace: Trace) -> Self {
+    pub(super) fn new(
+        gate: Recipient<FromLeg>,
+        reading: Rc<ReadSwitch>,
+        reader: Reader,
+        limit: usize,
+        trace: Trace,
+    ) -> Self {
         Self {
             gate,
             reading,
             too_large: Rc::default(),
             limit,
             trace,
-            fragments: Fragments::new(limit),
+            reader,
             ended: false,
             gone: false,
             broken: false,
@@ -225,6 +231,26 @@ impl ClientSession {
         }
     }
 
+    /// A data frame: passed on as it is, or read.
+    fn data(&mut self, frame: Frame, context: &mut WebsocketContext<Self>) {
+        let joined = match &mut self.reader {
+            Reader::Messages(fragments) => fragments.join(frame),
+            Reader::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
+                true => return self.tell(Input::ClientFrame(frame), context),
+                false => Joined::TooLarge,
+            },
+        };
+        match joined {
+            Joined::NotYet => (),
+            Joined::Binary(audio) => self.tell(Input::ClientAudio(audio), context),
+            Joined::Text(text) => match str::from_utf8(&text) {
+                Ok(text) => self.text(text, context),
+                Err(error) => self.broken(error.to_string(), context),
+            },
+            Joined::TooLarge => self.end(LegEnd::TooLarge { limit: self.limit }, context),
+        }
+    }
+
     fn text(&mut self, text: &str, context: &mut WebsocketContext<Self>) {
         let mut unknown = Vec::new();
         let mut count = 0_usize;
@@ -242,18 +268,6 @@ impl ClientSession {
             Err(error) => Input::ClientMalformed(error),
         };
         self.tell(input, context);
-    }
-
-    fn fragment(&mut self, item: Item, context: &mut WebsocketContext<Self>) {
-        match self.fragments.join(item) {
-            Joined::NotYet => (),
-            Joined::Binary(audio) => self.tell(Input::ClientAudio(audio), context),
-            Joined::Text(text) => match str::from_utf8(&text) {
-                Ok(text) => self.text(text, context),
-                Err(error) => self.broken(error.to_string(), context),
-            },
-            Joined::TooLarge => self.end(LegEnd::TooLarge { limit: self.limit }, context),
-        }
     }
 
     fn delivered(&mut self, weight: usize, context: &mut WebsocketContext<Self>) {
@@ -283,9 +297,9 @@ impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
             return;
         }
         match message {
-            Ok(Message::Text(text)) => self.text(&text, context),
-            Ok(Message::Binary(audio)) => self.tell(Input::ClientAudio(audio), context),
-            Ok(Message::Continuation(item)) => self.fragment(item, context),
+            Ok(Message::Text(text)) => self.data(Frame::text(text.into_bytes()), context),
+            Ok(Message::Binary(payload)) => self.data(Frame::binary(payload), context),
+            Ok(Message::Continuation(item)) => self.data(ws::fragment(item), context),
             Ok(Message::Ping(payload)) => {
                 context.pong(&payload);
                 self.tell(Input::ClientAlive, context);
@@ -327,6 +341,11 @@ impl Handler<ToClient> for ClientSession {
                 }
                 self.delivered(weight, context);
             }
+            ToClient::Frame { frame, weight } => {
+                context.write_raw(ws::message(frame));
+                self.delivered(weight, context);
+            }
+            ToClient::Ping => context.ping(b""),
             ToClient::Close { code, reason } => {
                 self.close(code, reason, context);
                 if self.broken {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use crate::{
     gate::{ClientFrame, Effect, Input, Leg, UpstreamFrame},
-    protocol::{agent::ClientMessage, log_field, one_line, realtime::ServerEvent, shorten},
+    protocol::{Frame, Opcode, agent::ClientMessage, log_field, one_line, realtime::ServerEvent, shorten},
+    translate::deepgram,
 };
 
 /// Audio and what only counts it is of no interest above trace.
@@ -16,6 +17,9 @@ pub(super) fn log_level(input: &Input) -> log::Level {
         | Input::Delivered { .. }
         | Input::Timeout
         | Input::Upstream(ServerEvent::OutputAudioDelta(_)) => log::Level::Trace,
+        Input::ClientFrame(frame) | Input::UpstreamFrame(frame) if frame.opcode != Opcode::Text => {
+            log::Level::Trace
+        }
         _ => log::Level::Debug,
     }
 }
@@ -33,6 +37,8 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         Input::ClientAudio(audio) => format!("dir=client type=(audio) bytes={}", audio.len()),
         Input::ClientMalformed(error) if content => format!("dir=client type=(malformed) {error}"),
         Input::ClientMalformed(error) => format!("dir=client type=(malformed) {}", error.without_value()),
+        Input::ClientFrame(frame) => frame_of("client", frame, content),
+        Input::UpstreamFrame(frame) => frame_of("upstream", frame, content),
         Input::ClientClosed(end) => format!("dir=client type=(closed) {end:?}"),
         Input::UpstreamOpened => "dir=upstream type=(opened)".to_owned(),
         Input::UpstreamRefused(error) => format!("dir=upstream type=(refused) {error}"),
@@ -65,6 +71,35 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
     }
 }
 
+/// A frame that is passed through. Only the log looks into most of them.
+fn frame_of(dir: &str, frame: &Frame, content: bool) -> String {
+    let bytes = frame.payload.len();
+    let text = whole_text(frame);
+    if let Some(text) = text.filter(|_| content) {
+        return content_of(dir, &kind_of(text), text.to_owned());
+    }
+    let kind = match (text, frame.opcode) {
+        (Some(text), _) => kind_of(text),
+        (None, Opcode::Binary) => "(audio)".to_owned(),
+        (None, Opcode::Text | Opcode::Continuation) => "(fragment)".to_owned(),
+    };
+    let more = if frame.last { "" } else { " more=true" };
+    format!("dir={dir} type={kind} bytes={bytes}{more}")
+}
+
+fn whole_text(frame: &Frame) -> Option<&str> {
+    let whole = frame.opcode == Opcode::Text && frame.last;
+    whole.then(|| str::from_utf8(&frame.payload).ok()).flatten()
+}
+
+/// The type as a field of a line.
+fn kind_of(text: &str) -> String {
+    match deepgram::kind(text) {
+        Some(kind) => log_field(&kind).to_string(),
+        None => "(unknown)".to_owned(),
+    }
+}
+
 /// A message of a peer with what it says. One of an unknown type is as the peer has written it, white space
 /// and all.
 fn content_of(dir: &str, kind: &str, json: String) -> String {
@@ -85,6 +120,11 @@ pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String)
         }
         Effect::ToClient(ClientFrame::Message(message)) => write!(line, " >client={}", message.kind()),
         Effect::ToClient(ClientFrame::Audio(audio)) => write!(line, " >client=(audio {})", audio.len()),
+        Effect::ToClient(ClientFrame::Frame(frame)) => write!(line, " >client={}", sent(frame, content)),
+        Effect::ToUpstream(UpstreamFrame::Frame(frame)) => {
+            write!(line, " >upstream={}", sent(frame, content))
+        }
+        Effect::Ping(leg) => write!(line, " ping={}", leg_name(*leg)),
         Effect::ToUpstream(UpstreamFrame::Event(event)) if content => {
             write!(line, " >upstream={}", event.encode())
         }
@@ -110,6 +150,15 @@ pub(super) fn describe_effect(effect: &Effect, content: bool, line: &mut String)
         Effect::Finished => write!(line, " finished"),
     };
     written.expect("writing to a string does not fail");
+}
+
+/// A frame that is sent as it is.
+fn sent(frame: &Frame, content: bool) -> String {
+    match whole_text(frame) {
+        Some(text) if content => one_line(text.to_owned()),
+        Some(text) => kind_of(text),
+        None => format!("({:?} {})", frame.opcode, frame.payload.len()).to_lowercase(),
+    }
 }
 
 /// A leg as `dir` names it.

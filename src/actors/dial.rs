@@ -1,4 +1,4 @@
-//! Dials a backend: its address, its key, and how often.
+//! Dials a backend: with its key, and how often.
 
 use std::time::Duration;
 
@@ -15,8 +15,17 @@ use crate::{
     websocket::websocket_client,
 };
 
-/// An upgraded connection, still in the hands of awc's codec.
-pub(super) type Upgraded = Framed<BoxedSocket, Codec>;
+/// An upgraded connection.
+pub(super) struct Upgraded {
+    /// Still in the hands of awc's codec.
+    pub(super) framed: Framed<BoxedSocket, Codec>,
+    /// The server's own name for the connection, if it gave one: `dg-request-id`.
+    pub(super) request_id: Option<String>,
+}
+
+/// How Deepgram names a connection in the answer to its upgrade. (Of an upgrade that is refused awc gives the status
+/// alone.)
+const REQUEST_ID: &str = "dg-request-id";
 
 /// The pause before a server is dialled again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -24,7 +33,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Dials one backend.
 pub struct Dialer {
     client: Client,
-    url: String,
     headers: Vec<(String, String)>,
     timeout: Duration,
     attempts: u32,
@@ -32,17 +40,19 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// A dialer for `backend`, whose address is `url` (with scheme, path and query).
-    pub fn new(backend: &Backend, url: String) -> Self {
-        let key = backend.api_key.as_ref().map(|key| match backend.auth_header {
-            AuthHeader::Bearer => ("authorization".to_owned(), format!("Bearer {}", key.expose())),
-            AuthHeader::ApiKey => ("api-key".to_owned(), key.expose().to_owned()),
+    /// A dialer for `backend`.
+    pub fn new(backend: &Backend) -> Self {
+        let header = |name: &str, value: String| Some((name.to_owned(), value));
+        let key = backend.api_key.as_ref().and_then(|key| match backend.auth_header {
+            AuthHeader::Bearer => header("authorization", format!("Bearer {}", key.expose())),
+            AuthHeader::Token => header("authorization", format!("Token {}", key.expose())),
+            AuthHeader::ApiKey => header("api-key", key.expose().to_owned()),
+            AuthHeader::Subprotocol => header("sec-websocket-protocol", format!("token, {}", key.expose())),
         });
         let own = backend.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         let authorities = backend.tls_ca.as_ref().map_or(&[][..], |ca| &ca.certificates);
         Self {
             client: websocket_client(backend.connect_timeout, authorities),
-            url,
             headers: key.into_iter().chain(own).collect(),
             timeout: backend.connect_timeout,
             attempts: backend.dial_attempts,
@@ -57,10 +67,10 @@ impl Dialer {
 
     /// Dials until the upgrade succeeds or there is no point in going on: a server that answers has
     /// decided, one that does not may be there in a moment.
-    pub(super) async fn dial(&self) -> Result<Upgraded, UpstreamError> {
+    pub(super) async fn dial(&self, url: &str) -> Result<Upgraded, UpstreamError> {
         let mut attempt = 1;
         loop {
-            let error = match self.dial_once().await {
+            let error = match self.dial_once(url).await {
                 Ok(upgraded) => return Ok(upgraded),
                 Err(error) => error,
             };
@@ -73,14 +83,17 @@ impl Dialer {
         }
     }
 
-    async fn dial_once(&self) -> Result<Upgraded, UpstreamError> {
-        let mut request = self.client.ws(self.url.as_str());
+    async fn dial_once(&self, url: &str) -> Result<Upgraded, UpstreamError> {
+        let mut request = self.client.ws(url);
         for (name, value) in &self.headers {
             request = request.set_header(name.as_str(), value.as_str());
         }
         match tokio::time::timeout(self.timeout, request.connect()).await {
             Err(_) => Err(UpstreamError::TimedOut),
-            Ok(Ok((_, upgraded))) => Ok(upgraded),
+            Ok(Ok((response, framed))) => {
+                let request_id = response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+                Ok(Upgraded { framed, request_id: request_id.map(str::to_owned) })
+            }
             Ok(Err(error)) => Err(upstream_error(error)),
         }
     }

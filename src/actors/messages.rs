@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     gate::Input,
-    protocol::{agent::ServerMessage, ids::EventId, realtime::ClientEvent},
+    protocol::{Frame, agent::ServerMessage, ids::EventId, realtime::ClientEvent},
 };
 
 /// A leg tells the gate what happened.
@@ -27,6 +27,10 @@ pub(super) enum ToClient {
     Message { message: ServerMessage, weight: usize },
     /// Send a binary frame; none if it is empty.
     Audio { audio: Bytes, weight: usize },
+    /// Send a frame as it is.
+    Frame { frame: Frame, weight: usize },
+    /// Send a ping.
+    Ping,
     /// Close.
     Close { code: u16, reason: String },
 }
@@ -43,6 +47,8 @@ pub(super) enum ToUpstream {
     Append { event_id: EventId, audio: Bytes, weight: usize },
     /// Send text as it is.
     Raw { json: String, weight: usize },
+    /// Send a frame as it is.
+    Frame { frame: Frame, weight: usize },
     /// Read nothing until `Resume`.
     Pause,
     /// Read again.

@@ -32,10 +32,11 @@ pub use trace::Trace;
 use crate::{
     config::Backend,
     functions::ExecutorPool,
-    gate::{BASE_WEIGHT, Gate, Limits, WINDOW},
+    gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
+    websocket::{Fragments, MessageSize},
 };
 use client_session::{ClientSession, ReadSwitch};
-use ordering_gate::GateParts;
+use ordering_gate::{Course, GateParts};
 use upstream_session::UpstreamSession;
 
 /// How many messages a mailbox takes before one is refused. It is far more than the frames of a window on
@@ -60,6 +61,15 @@ pub struct BackendRuntime {
     pub log_content: bool,
 }
 
+/// Where a connection goes, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The URL to dial, with scheme, path and query.
+    pub url: String,
+    /// What is passed through; without one, messages are translated.
+    pub service: Option<Service>,
+}
+
 /// A connection that has been set up: the answer to the upgrade, and a way to reach its gate.
 pub struct Connection {
     /// The answer, whose body is the client's WebSocket.
@@ -68,11 +78,29 @@ pub struct Connection {
     pub gate: actix::Addr<OrderingGate>,
 }
 
+/// What a leg makes of the frames that it reads.
+enum Reader {
+    /// Messages, joined and decoded.
+    Messages(Fragments),
+    /// Frames as they are, measured.
+    Frames(MessageSize),
+}
+
+impl Reader {
+    fn new(service: Option<Service>, limit: usize) -> Self {
+        match service {
+            None => Self::Messages(Fragments::new(limit)),
+            Some(_) => Self::Frames(MessageSize::new(limit)),
+        }
+    }
+}
+
 /// Answers the upgrade `request` and starts the three actors of its connection.
 pub fn spawn_connection<G: 'static>(
     runtime: &BackendRuntime,
     request: &HttpRequest,
     payload: web::Payload,
+    destination: Destination,
     trace: Trace,
     on_end: G,
 ) -> Result<Connection, Error> {
@@ -84,6 +112,7 @@ pub fn spawn_connection<G: 'static>(
     let client = ClientSession::new(
         gate.clone().recipient(),
         Rc::clone(&reading),
+        Reader::new(destination.service, runtime.max_client_message),
         runtime.max_client_message,
         trace.clone(),
     );
@@ -91,14 +120,19 @@ pub fn spawn_connection<G: 'static>(
 
     let upstream = UpstreamSession::new(
         gate.clone().recipient(),
-        Rc::clone(&runtime.dialer),
+        (Rc::clone(&runtime.dialer), destination.url),
+        Reader::new(destination.service, runtime.max_upstream_message),
         runtime.max_upstream_message,
         trace.clone(),
     );
-    let request_id = trace.connection().to_owned();
+    let (backend, limits) = (Arc::clone(&runtime.backend), runtime.limits.clone());
+    let course = match destination.service {
+        None => Course::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
+        Some(service) => Course::PassedThrough(Box::new(Relay::new(backend, limits, service))),
+    };
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     context.run(OrderingGate::new(
-        Gate::new(Arc::clone(&runtime.backend), runtime.limits.clone(), request_id),
+        course,
         GateParts {
             client: client.recipient(),
             reading,

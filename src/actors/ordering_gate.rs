@@ -22,13 +22,16 @@ use super::{
 };
 use crate::{
     functions::{Call, ExecutorPool, Outcome},
-    gate::{ClientFrame, Effect, FunctionRun, Gate, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
+    gate::{
+        ClientFrame, CloseReason, Counts, Effect, FunctionRun, Gate, Input, Leg, LegEnd, Phase, Relay,
+        Severity, UpstreamFrame,
+    },
     protocol::{ids::CallId, log_field},
 };
 
 /// The actor.
 pub struct OrderingGate {
-    gate: Gate,
+    gate: Course,
     parts: GateParts,
     audio: AudioPath,
     timer: Option<(Instant, SpawnHandle)>,
@@ -36,6 +39,51 @@ pub struct OrderingGate {
     calls: HashMap<CallId, SpawnHandle>,
     opened: Instant,
     steps: u64,
+}
+
+/// The state machine of a connection.
+pub(super) enum Course {
+    /// Its messages are translated.
+    Translated(Box<Gate>),
+    /// Its frames are passed through.
+    PassedThrough(Box<Relay>),
+}
+
+impl Course {
+    fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        match self {
+            Self::Translated(gate) => gate.handle(input, now),
+            Self::PassedThrough(relay) => relay.handle(input, now),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Translated(gate) => gate.deadline(),
+            Self::PassedThrough(relay) => relay.deadline(),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Translated(gate) => gate.phase(),
+            Self::PassedThrough(relay) => relay.phase(),
+        }
+    }
+
+    fn close_reason(&self) -> Option<&CloseReason> {
+        match self {
+            Self::Translated(gate) => gate.close_reason(),
+            Self::PassedThrough(relay) => relay.close_reason(),
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        match self {
+            Self::Translated(gate) => gate.counts(),
+            Self::PassedThrough(_) => Counts::default(),
+        }
+    }
 }
 
 /// What the gate acts through.
@@ -66,7 +114,7 @@ fn clock() -> Instant {
 }
 
 impl OrderingGate {
-    pub(super) fn new(gate: Gate, parts: GateParts) -> Self {
+    pub(super) fn new(gate: Course, parts: GateParts) -> Self {
         Self {
             gate,
             parts,
@@ -120,7 +168,8 @@ impl OrderingGate {
                     context.cancel_future(call);
                 }
             }
-            Effect::Held(_) | Effect::Ignored(_) => (),
+            Effect::Ping(Leg::Client) => self.to_client(ToClient::Ping, context),
+            Effect::Ping(Leg::Upstream) | Effect::Held(_) | Effect::Ignored(_) => (),
             Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
             Effect::Close { leg: Leg::Client, code, reason } => {
                 self.to_client(ToClient::Close { code, reason }, context);
@@ -142,6 +191,7 @@ impl OrderingGate {
         let weight = frame.weight();
         match frame {
             ClientFrame::Message(message) => self.to_client(ToClient::Message { message, weight }, context),
+            ClientFrame::Frame(frame) => self.to_client(ToClient::Frame { frame, weight }, context),
             ClientFrame::Audio(audio) => {
                 let mut frames = self.audio.down(audio).peekable();
                 // Audio that comes to nothing goes as an empty frame, so that it is delivered in its turn.
@@ -160,6 +210,7 @@ impl OrderingGate {
         let message = match frame {
             UpstreamFrame::Event(event) => ToUpstream::Event { event, weight },
             UpstreamFrame::Raw(json) => ToUpstream::Raw { json, weight },
+            UpstreamFrame::Frame(frame) => ToUpstream::Frame { frame, weight },
             UpstreamFrame::Audio { event_id, audio } => {
                 ToUpstream::Append { event_id, audio: self.audio.up(audio), weight }
             }
@@ -173,7 +224,8 @@ impl OrderingGate {
     fn execute(&mut self, run: FunctionRun, context: &mut Context<Self>) {
         let FunctionRun { id, name, arguments, endpoint } = run;
         let traceparent = self.parts.traceparent.clone();
-        let call = Call { id: id.clone(), name: name.clone(), arguments, endpoint, traceparent };
+        let backend = Some(self.parts.trace.backend().to_owned());
+        let call = Call { id: id.clone(), name: name.clone(), arguments, backend, endpoint, traceparent };
         let begun = clock();
         let running = self.parts.functions.run(call);
         let outcome = async move { running?.await };

@@ -22,6 +22,11 @@ impl Trace {
     pub fn connection(&self) -> &str {
         &self.0.connection
     }
+
+    /// The backend's name.
+    pub(super) fn backend(&self) -> &str {
+        &self.0.backend
+    }
 }
 
 impl fmt::Display for Trace {

@@ -15,7 +15,7 @@ use actix_http::ws::{Frame, Item, OpCode};
 use bytes::Bytes;
 
 use super::{
-    Dialer, MAILBOX, Trace,
+    Dialer, MAILBOX, Reader, Trace,
     dial::Upgraded,
     messages::{FromLeg, ToUpstream},
     upstream_socket::{ReadError, UpstreamSocket},
@@ -23,12 +23,12 @@ use super::{
 use crate::{
     gate::{Input, Leg, LegEnd, UpstreamError, sendable},
     protocol::{
-        DecodeError,
+        self, DecodeError, Opcode, log_field,
         realtime::{Append, ClientEvent, ServerEvent},
         shorten,
     },
     translate::beta,
-    websocket::{Fragments, Joined},
+    websocket::{Joined, fragment},
 };
 
 /// How long a socket that ends may take for what is queued. Nobody else knows of it by then.
@@ -41,10 +41,11 @@ const BYTES_PER_TURN: usize = 128 * 1024;
 pub(super) struct UpstreamSession {
     gate: Recipient<FromLeg>,
     dialer: Rc<Dialer>,
+    url: String,
     limit: usize,
     trace: Trace,
     socket: Option<UpstreamSocket>,
-    fragments: Fragments,
+    reader: Reader,
     /// Where an append is put together.
     scratch: Vec<u8>,
     paused: bool,
@@ -56,14 +57,21 @@ pub(super) struct UpstreamSession {
 }
 
 impl UpstreamSession {
-    pub(super) fn new(gate: Recipient<FromLeg>, dialer: Rc<Dialer>, limit: usize, trace: Trace) -> Self {
+    pub(super) fn new(
+        gate: Recipient<FromLeg>,
+        (dialer, url): (Rc<Dialer>, String),
+        reader: Reader,
+        limit: usize,
+        trace: Trace,
+    ) -> Self {
         Self {
             gate,
             dialer,
+            url,
             limit,
             trace,
             socket: None,
-            fragments: Fragments::new(limit),
+            reader,
             scratch: Vec::new(),
             paused: false,
             close_sent: false,
@@ -99,7 +107,10 @@ impl UpstreamSession {
                 return context.stop();
             }
         };
-        match UpstreamSocket::new(upgraded, self.limit) {
+        if let Some(id) = &upgraded.request_id {
+            log::info!("{} dir=upstream request_id={}", self.trace, log_field(id));
+        }
+        match UpstreamSocket::new(upgraded.framed, self.limit) {
             Ok(socket) => self.socket = Some(socket),
             Err(error) => return self.read_failed(error, context),
         }
@@ -110,14 +121,9 @@ impl UpstreamSession {
 
     fn frame(&mut self, frame: Frame, context: &mut Context<Self>) {
         match frame {
-            Frame::Text(text) => self.text(&text, context),
-            Frame::Binary(audio) => self.binary(&audio, context),
-            Frame::Continuation(item) => match self.fragments.join(item) {
-                Joined::NotYet => (),
-                Joined::Text(text) => self.text(&text, context),
-                Joined::Binary(audio) => self.binary(&audio, context),
-                Joined::TooLarge => self.read_failed(ReadError::TooLarge, context),
-            },
+            Frame::Text(text) => self.data(protocol::Frame::text(text), context),
+            Frame::Binary(payload) => self.data(protocol::Frame::binary(payload), context),
+            Frame::Continuation(item) => self.data(fragment(item), context),
             Frame::Ping(payload) => {
                 if let Some(socket) = &mut self.socket {
                     socket.queue_pong(&payload);
@@ -133,6 +139,33 @@ impl UpstreamSession {
                 self.leave(context);
                 self.end(LegEnd::Closed { code, reason }, context);
             }
+        }
+    }
+
+    /// A data frame: passed on as it is, or read.
+    fn data(&mut self, frame: protocol::Frame, context: &mut Context<Self>) {
+        let joined = match &mut self.reader {
+            Reader::Messages(fragments) => fragments.join(frame),
+            Reader::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
+                true => return self.pass(frame, context),
+                false => Joined::TooLarge,
+            },
+        };
+        match joined {
+            Joined::NotYet => (),
+            Joined::Text(text) => self.text(&text, context),
+            Joined::Binary(audio) => self.binary(&audio, context),
+            Joined::TooLarge => self.read_failed(ReadError::TooLarge, context),
+        }
+    }
+
+    /// A frame for the client, whose codec writes no text that is none.
+    fn pass(&mut self, frame: protocol::Frame, context: &mut Context<Self>) {
+        let whole_text = frame.opcode == Opcode::Text && frame.last;
+        let valid = if whole_text { str::from_utf8(&frame.payload).map(|_| ()) } else { Ok(()) };
+        match valid {
+            Ok(()) => self.tell(Input::UpstreamFrame(frame), context),
+            Err(error) => self.read_failed(ReadError::Protocol(error.to_string()), context),
         }
     }
 
@@ -236,8 +269,8 @@ impl Handler<ToUpstream> for UpstreamSession {
     fn handle(&mut self, message: ToUpstream, context: &mut Self::Context) {
         match message {
             ToUpstream::Open => {
-                let dialer = Rc::clone(&self.dialer);
-                let dial = async move { dialer.dial().await };
+                let (dialer, url) = (Rc::clone(&self.dialer), std::mem::take(&mut self.url));
+                let dial = async move { dialer.dial(&url).await };
                 context
                     .spawn(dial.into_actor(self).map(|dialled, act, context| act.dialled(dialled, context)));
             }
@@ -258,6 +291,11 @@ impl Handler<ToUpstream> for UpstreamSession {
                 }
             }
             ToUpstream::Raw { json, weight } => self.queue(OpCode::Text, json.as_bytes(), weight),
+            ToUpstream::Frame { frame, weight } => {
+                if let Some(socket) = &mut self.socket {
+                    socket.queue_frame(&frame, weight);
+                }
+            }
             ToUpstream::Pause => self.paused = true,
             ToUpstream::Resume => self.paused = false,
             ToUpstream::Close { code, reason } if self.socket.is_some() => self.close(code, &reason),

@@ -8,15 +8,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_codec::Decoder;
+use actix_codec::{Decoder, Framed};
 use actix_http::ws::{Codec, Frame, OpCode, Parser};
 use awc::BoxedSocket;
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
-use super::dial::Upgraded;
-use crate::websocket::FrameGuard;
+use crate::{
+    protocol,
+    websocket::{self as ws, FrameGuard},
+};
 
 /// What is read at once, bytes.
 const READ: usize = 16 * 1024;
@@ -48,8 +50,8 @@ pub(super) enum ReadError {
 
 impl UpstreamSocket {
     /// Takes over a connection; `limit` is the largest frame, bytes.
-    pub(super) fn new(upgraded: Upgraded, limit: usize) -> Result<Self, ReadError> {
-        let parts = upgraded.into_parts();
+    pub(super) fn new(framed: Framed<BoxedSocket, Codec>, limit: usize) -> Result<Self, ReadError> {
+        let parts = framed.into_parts();
         let mut guard = FrameGuard::new(limit);
         // The server may have sent frames right behind its answer to the upgrade.
         guard.follow(&parts.read_buf).map_err(|_| ReadError::TooLarge)?;
@@ -84,7 +86,14 @@ impl UpstreamSocket {
         }
     }
 
-    /// Queues a frame.
+    /// Queues a frame as it is.
+    pub(super) fn queue_frame(&mut self, frame: &protocol::Frame, weight: usize) {
+        let protocol::Frame { opcode, last, payload } = frame;
+        Parser::write_message(&mut self.write, payload, ws::opcode(*opcode), *last, true);
+        self.mark(weight);
+    }
+
+    /// Queues a frame that is a whole message.
     pub(super) fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
         Parser::write_message(&mut self.write, payload, opcode, true, true);
         self.mark(weight);
@@ -147,7 +156,6 @@ impl UpstreamSocket {
 mod tests {
     use std::task::Waker;
 
-    use actix_codec::Framed;
     use tokio::io::DuplexStream;
 
     use super::*;

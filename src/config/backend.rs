@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
-use url::Url;
 
-use super::{Functions, address};
+use super::{BackendUrl, Functions, Limits, ListenVersion, Transcription, TurnDetection};
 
 /// One upstream service and the paths under which clients reach it.
 ///
@@ -69,22 +68,30 @@ pub struct Backend {
     pub instructions: Option<String>,
     /// Functions offered to the model where the client gives none.
     pub tools: Vec<Tool>,
+    /// Bounds of one connection.
+    pub limits: Limits,
 }
 
 /// What is spoken upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum BackendKind {
     /// OpenAI Realtime: translated.
     OpenaiRealtime,
+    /// Deepgram's Voice Agent and its transcription: passed through.
+    DeepgramAgent(Deepgram),
 }
 
-/// Where upstream is. `Display` and `Debug` hide values of the query that look like keys.
-#[derive(Clone, PartialEq, Eq)]
-pub enum BackendUrl {
-    /// A `ws` or `wss` URL with a host, without user name, password or fragment.
-    Remote(Url),
-    /// Path (and query) on this server's own listener, written `self:/…`.
-    SelfPath(String),
+/// What only a backend of Deepgram has. `Debug` hides values of `query_defaults` that look like keys.
+#[derive(Clone, PartialEq)]
+pub struct Deepgram {
+    /// Where transcription is, whose version the path ends with: `/v1/listen` or `/v2/listen`. Without it
+    /// the backend transcribes nothing.
+    pub transcription_url: Option<BackendUrl>,
+    /// Parameters that a transcription socket of that version has unless its client names them, in the order in
+    /// which they go into the query. A name may stand here more than once.
+    pub query_defaults: Vec<(String, String)>,
+    /// Whether what the component says and Deepgram refuses is put right on its way.
+    pub repair_component_messages: bool,
 }
 
 /// The header that carries the API key.
@@ -94,6 +101,10 @@ pub enum AuthHeader {
     Bearer,
     /// `api-key: KEY`, as Azure has it.
     ApiKey,
+    /// `Authorization: Token KEY`, as Deepgram has it.
+    Token,
+    /// None: the subprotocols `token, KEY`, as Deepgram's browser clients have it.
+    Subprotocol,
 }
 
 /// The shape of the events that upstream takes.
@@ -147,80 +158,14 @@ pub struct Lock {
     pub voice: bool,
 }
 
-/// Who decides that the user's turn is over (OpenAI Realtime, turn detection).
-#[derive(Debug, Clone, PartialEq)]
-pub enum TurnDetection {
-    /// Upstream, by silence.
-    ServerVad {
-        /// Loudness that counts as speech, 0 to 1.
-        threshold: f64,
-        /// Audio kept from before the speech, in milliseconds.
-        prefix_padding_ms: u32,
-        /// Silence that ends a turn, in milliseconds.
-        silence_duration_ms: u32,
-        /// Silence after which the model speaks unasked, 5000 to 30000 ms; `None` is never.
-        idle_timeout_ms: Option<u32>,
-        /// Whether upstream answers a turn by itself.
-        create_response: bool,
-        /// Whether upstream cancels its response when the user speaks.
-        interrupt_response: bool,
-    },
-    /// Upstream, by meaning.
-    SemanticVad {
-        /// How soon it takes a turn for finished.
-        eagerness: Eagerness,
-        /// Whether upstream answers a turn by itself.
-        create_response: bool,
-        /// Whether upstream cancels its response when the user speaks.
-        interrupt_response: bool,
-    },
-    /// The gateway commits by time and amount of audio.
-    Manual,
-}
-
-/// How soon semantic turn detection takes a turn for finished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Eagerness {
-    /// Waits at most 8 s.
-    Low,
-    /// Waits at most 4 s.
-    Medium,
-    /// Waits at most 2 s.
-    High,
-    /// Upstream's choice, the same as medium.
-    Auto,
-}
-
 impl BackendKind {
     /// The word for it in the configuration.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::OpenaiRealtime => "openai-realtime",
+            Self::OpenaiRealtime => OPENAI_REALTIME,
+            Self::DeepgramAgent(_) => DEEPGRAM_AGENT,
         }
     }
-}
-
-impl Eagerness {
-    /// The word for it, in the configuration and in the Realtime API alike.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Auto => "auto",
-        }
-    }
-}
-
-/// How the user's speech is transcribed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transcription {
-    /// Transcription model.
-    pub model: String,
-    /// Language of the speech where the client names none, `en` if `None`; `multi` lets the model find out.
-    pub language: Option<String>,
-    /// Hint for the model, such as names to expect.
-    pub prompt: Option<String>,
 }
 
 /// Certificate authorities from a PEM file.
@@ -248,6 +193,14 @@ pub struct Tool {
 pub struct Secret(String);
 
 impl Backend {
+    /// What is Deepgram's alone, if the backend is.
+    pub fn deepgram(&self) -> Option<&Deepgram> {
+        match &self.kind {
+            BackendKind::OpenaiRealtime => None,
+            BackendKind::DeepgramAgent(deepgram) => Some(deepgram),
+        }
+    }
+
     /// An OpenAI Realtime backend with every other value at its default.
     pub fn new(name: impl Into<String>, path: impl Into<String>, url: BackendUrl) -> Self {
         Self {
@@ -277,6 +230,18 @@ impl Backend {
             voices: BTreeMap::new(),
             instructions: None,
             tools: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// A Deepgram backend with every other value at its default.
+    pub fn passed_through(name: impl Into<String>, path: impl Into<String>, url: BackendUrl) -> Self {
+        let transcription_url = url.transcription();
+        Self {
+            kind: BackendKind::DeepgramAgent(Deepgram { transcription_url, ..Deepgram::default() }),
+            model: None,
+            auth_header: AuthHeader::Token,
+            ..Self::new(name, path, url)
         }
     }
 
@@ -296,54 +261,23 @@ impl fmt::Debug for Backend {
     }
 }
 
-impl BackendUrl {
-    /// Whether audio and keys would cross a network in clear: `ws` to a host other than loopback.
-    pub fn is_cleartext_to_others(&self) -> bool {
-        let Self::Remote(url) = self else { return false };
-        url.scheme() == "ws" && !address::is_loopback(url)
-    }
-
-    /// Whether the query has a parameter of this name.
-    pub fn has_parameter(&self, name: &str) -> bool {
-        let query = match self {
-            Self::Remote(url) => url.query(),
-            Self::SelfPath(path) => path.split_once('?').map(|(_, query)| query),
-        };
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(known, _)| known == name)
+impl Deepgram {
+    /// The version that [`transcription_url`](Self::transcription_url) names, which is the one that
+    /// [`query_defaults`](Self::query_defaults) are for.
+    pub fn listen_version(&self) -> Option<ListenVersion> {
+        ListenVersion::of_path(self.transcription_url.as_ref()?.path())
     }
 }
 
-impl fmt::Display for BackendUrl {
+impl fmt::Debug for Deepgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Remote(url) => write!(f, "{}", address::Shown(url.as_str())),
-            Self::SelfPath(path) => write!(f, "self:{}", address::Shown(path)),
-        }
+        f.write_str(&super::show::deepgram(self))
     }
 }
 
-impl fmt::Debug for BackendUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl Default for TurnDetection {
+impl Default for Deepgram {
     fn default() -> Self {
-        Self::ServerVad {
-            threshold: 0.5,
-            prefix_padding_ms: 300,
-            silence_duration_ms: 200,
-            idle_timeout_ms: None,
-            create_response: true,
-            interrupt_response: true,
-        }
-    }
-}
-
-impl Default for Transcription {
-    fn default() -> Self {
-        Self { model: "gpt-4o-transcribe".into(), language: None, prompt: None }
+        Self { transcription_url: None, query_defaults: Vec::new(), repair_component_messages: true }
     }
 }
 
@@ -370,3 +304,7 @@ impl fmt::Display for Secret {
         f.write_str("***")
     }
 }
+
+/// The words for the kinds.
+pub(super) const OPENAI_REALTIME: &str = "openai-realtime";
+pub(super) const DEEPGRAM_AGENT: &str = "deepgram-agent";

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use log::LevelFilter;
 use serde_json::Value;
 
-use super::check_backend::{backend, is_name};
-use super::check_functions::functions;
+use super::check_backend::{Surroundings, backend};
+use super::check_functions::{functions, routed_backends};
+use super::check_limits::limits;
+use super::check_paths::{names, paths, self_urls, urls};
 use super::error::ConfigError;
-use super::raw::{RawAuth, RawConfig, RawLimits, RawLogging, RawServer, RawSimulator};
+use super::raw::{RawAuth, RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
-use super::{
-    Auth, Backend, BackendUrl, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address,
-};
+use super::{Auth, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address};
 
 /// Checks a whole configuration.
 pub(super) fn check(
@@ -26,7 +26,7 @@ pub(super) fn check(
     let server = server(&raw.server, &Reader::new(origin, "server"))?;
     let logging = logging(&raw.logging, &Reader::new(origin, "logging"))?;
     let auth = auth(&raw.auth, &Reader::new(origin, "auth"))?;
-    let limits = limits(&raw.limits, &Reader::new(origin, "limits"))?;
+    let limits = limits(&raw.limits, &Reader::new(origin, "limits"), &Limits::default())?;
     let functions_reader = Reader::new(origin, "functions");
     let functions = Arc::new(functions(&raw.functions, &functions_reader, environment)?);
     let simulator = simulator(&raw.simulator, &Reader::new(origin, "simulator"))?;
@@ -35,17 +35,18 @@ pub(super) fn check(
     }
     let readers: Vec<_> =
         (0..raw.backends.len()).map(|index| Reader::new(origin, format!("backends[{index}]"))).collect();
+    let surroundings = Surroundings { environment, functions: &functions, limits: &limits };
     let backends = raw
         .backends
         .iter()
         .zip(&readers)
-        .map(|(raw, reader)| backend(raw, reader, environment, &functions))
+        .map(|(raw, reader)| backend(raw, reader, &surroundings))
         .collect::<Result<Vec<_>, _>>()?;
     names(&backends, &readers)?;
     let paths = paths(&backends, &readers)?;
     self_urls(&backends, &readers, &simulator, &paths)?;
 
-    let mut warnings = Vec::new();
+    let mut warnings = routed_backends(&functions, &functions_reader, &backends)?;
     if !is_loopback(&server.host) {
         if !auth.allow_anonymous {
             let reason = format!(
@@ -57,9 +58,9 @@ pub(super) fn check(
         warnings.push(format!("auth.allow_anonymous: anybody who reaches {} may connect", server.host));
     }
     for (backend, reader) in backends.iter().zip(&readers) {
-        if backend.url.is_cleartext_to_others() {
-            let key = reader.key("url");
-            warnings.push(format!("{key}: audio and keys go to {} without encryption", backend.url));
+        for (key, url) in urls(backend).filter(|(_, url)| url.is_cleartext_to_others()) {
+            let key = reader.key(key);
+            warnings.push(format!("{key}: audio and keys go to {url} without encryption"));
         }
         if let TurnDetection::ServerVad { idle_timeout_ms: Some(_), .. } = backend.turn_detection
             && backend.speaks_beta()
@@ -134,113 +135,28 @@ fn origins(raw: &RawAuth, reader: &Reader<'_>) -> Result<Vec<String>, ConfigErro
     entries.iter().enumerate().map(origin).collect()
 }
 
-fn limits(raw: &RawLimits, reader: &Reader<'_>) -> Result<Limits, ConfigError> {
-    let default = Limits::default();
-    let bytes = |raw, name, default| reader.integer(raw, name, 1024..=GIB, default);
-    Ok(Limits {
-        before_ready_bytes: bytes(&raw.before_ready_bytes, "before_ready_bytes", default.before_ready_bytes)?,
-        leg_bytes: bytes(&raw.leg_bytes, "leg_bytes", default.leg_bytes)?,
-        max_message_bytes: bytes(&raw.max_message_bytes, "max_message_bytes", default.max_message_bytes)?,
-        max_upstream_message_bytes: bytes(
-            &raw.max_upstream_message_bytes,
-            "max_upstream_message_bytes",
-            default.max_upstream_message_bytes,
-        )?,
-        settings_timeout: reader.seconds(
-            &raw.settings_timeout_s,
-            "settings_timeout_s",
-            default.settings_timeout,
-        )?,
-        idle_timeout: reader.seconds_or_off(&raw.idle_timeout_s, "idle_timeout_s", default.idle_timeout)?,
-        max_session: reader.seconds_or_off(&raw.max_session_s, "max_session_s", default.max_session)?,
-        slow_client_timeout: reader.seconds(
-            &raw.slow_client_timeout_s,
-            "slow_client_timeout_s",
-            default.slow_client_timeout,
-        )?,
+fn simulator(raw: &RawSimulator, reader: &Reader<'_>) -> Result<Simulator, ConfigError> {
+    Ok(Simulator {
+        enabled: reader.flag(&raw.enabled, "enabled", false)?,
+        openai: options(&raw.openai, &reader.inside("openai"))?,
+        deepgram: options(&raw.deepgram, &reader.inside("deepgram"))?,
     })
 }
 
-fn simulator(raw: &RawSimulator, reader: &Reader<'_>) -> Result<Simulator, ConfigError> {
+/// A simulator's options as text, for the simulator to judge.
+fn options(
+    raw: &BTreeMap<String, Value>,
+    reader: &Reader<'_>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
     let option = |(name, value): (&String, &Value)| {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Bool(_) | Value::Number(_) => value.to_string(),
-            other => {
-                let name = format!("openai.{name}");
-                return Err(reader.mismatch(&name, "text, a number, true or false", other));
-            }
+            other => return Err(reader.mismatch(name, "text, a number, true or false", other)),
         };
         Ok((name.clone(), text))
     };
-    Ok(Simulator {
-        enabled: reader.flag(&raw.enabled, "enabled", false)?,
-        options: raw.openai.iter().map(option).collect::<Result<_, _>>()?,
-    })
-}
-
-fn names(backends: &[Backend], readers: &[Reader<'_>]) -> Result<(), ConfigError> {
-    for (index, (backend, reader)) in backends.iter().zip(readers).enumerate() {
-        let name = &backend.name;
-        if !is_name(name) {
-            return Err(reader.error("name", "must be letters, digits, \"_\" and \"-\" only"));
-        }
-        if let Some(earlier) = backends[..index].iter().position(|earlier| earlier.name == *name) {
-            return Err(
-                reader.error("name", format!("\"{name}\" is the name of backends[{earlier}] as well"))
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Checks every path and alias, and answers which backend has which.
-fn paths<'b>(
-    backends: &'b [Backend],
-    readers: &[Reader<'_>],
-) -> Result<BTreeMap<&'b str, &'b str>, ConfigError> {
-    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
-    for (backend, reader) in backends.iter().zip(readers) {
-        let aliases = backend.aliases.iter().enumerate().map(|(i, alias)| (format!("aliases[{i}]"), alias));
-        for (key, path) in std::iter::once(("path".to_owned(), &backend.path)).chain(aliases) {
-            if !path.starts_with('/') {
-                return Err(reader.error(&key, format!("\"{path}\" must begin with \"/\"")));
-            }
-            if let Some(odd) = path.chars().find(|c| !(c.is_ascii_alphanumeric() || "/-._~".contains(*c))) {
-                return Err(reader.error(&key, format!("\"{path}\" must not contain {odd:?}")));
-            }
-            if OWN_PATHS.contains(&path.as_str()) || path.starts_with(SIMULATORS) {
-                return Err(reader.error(&key, format!("\"{path}\" is a path of voxbridge itself")));
-            }
-            if let Some(owner) = taken.insert(path, &backend.name) {
-                return Err(
-                    reader.error(&key, format!("\"{path}\" is already a path of backend \"{owner}\""))
-                );
-            }
-        }
-    }
-    Ok(taken)
-}
-
-fn self_urls(
-    backends: &[Backend],
-    readers: &[Reader<'_>],
-    simulator: &Simulator,
-    paths: &BTreeMap<&str, &str>,
-) -> Result<(), ConfigError> {
-    for (backend, reader) in backends.iter().zip(readers) {
-        let BackendUrl::SelfPath(target) = &backend.url else { continue };
-        let path = target.split('?').next().unwrap_or(target);
-        if path.starts_with(SIMULATORS) && !simulator.enabled {
-            let reason = format!("\"self:{path}\" is a simulator and needs simulator.enabled = true");
-            return Err(reader.error("url", reason));
-        }
-        if let Some(owner) = paths.get(path) {
-            let reason = format!("\"self:{path}\" leads back to backend \"{owner}\"");
-            return Err(reader.error("url", reason));
-        }
-    }
-    Ok(())
+    raw.iter().map(option).collect()
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -258,8 +174,3 @@ pub(super) const LEVELS: [(&str, LevelFilter); 6] = [
     ("debug", LevelFilter::Debug),
     ("trace", LevelFilter::Trace),
 ];
-/// What the server answers itself: HTTP and operation.
-const OWN_PATHS: [&str; 7] =
-    ["/", "/health", "/ready", "/metrics", "/v1/backends", "/function-call", "/v1/auth/grant"];
-const SIMULATORS: &str = "/sim/";
-const GIB: i64 = 1 << 30;

@@ -1,5 +1,5 @@
 //! `[functions]` and its routes: which functions the gateway runs, where, and what of it the model is offered.
-//! Knows nothing of backends, whose choice it is whether anything of this is used.
+//! Knows no more of backends than their names and whether they use anything of this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use super::check_tools::{FUNCTION_NAME, is_function_name, no_parameters, paramet
 use super::error::ConfigError;
 use super::raw::{RawFunctions, RawRoute};
 use super::reader::Reader;
-use super::{BuiltIn, EndpointHost, Functions, Route, Target, Tool, address, functions};
+use super::{
+    Backend, BuiltIn, EndpointHost, FunctionCalls, Functions, Route, Target, Tool, address, functions,
+};
 
 /// Checks the whole section. The environment is where `${NAME}` is looked up.
 pub(super) fn functions(
@@ -52,19 +54,63 @@ fn routes(
     let mut routes: Vec<Route> = Vec::with_capacity(raw.len());
     for (index, raw) in raw.iter().enumerate() {
         let reader = functions.inside(&format!("route[{index}]"));
-        let names = names(raw, &reader)?;
-        for (place, name) in names.iter().enumerate() {
-            if let Some(earlier) = routes.iter().position(|earlier| earlier.names.contains(name)) {
-                let earlier = functions.key(&format!("route[{earlier}]"));
-                let reason = format!("\"{name}\" is a name of {earlier} as well");
+        let route = route(raw, names(raw, &reader)?, &reader, environment)?;
+        for (place, name) in route.names.iter().enumerate() {
+            for (index, earlier) in routes.iter().enumerate().filter(|(_, r)| r.names.contains(name)) {
+                let earlier_key = functions.key(&format!("route[{index}]"));
+                let shared = route.backends.iter().find(|backend| earlier.backends.contains(backend));
+                let whose = match shared {
+                    Some(backend) => format!(", for backend \"{backend}\""),
+                    None if route.backends.is_empty() && earlier.backends.is_empty() => String::new(),
+                    None => continue,
+                };
+                let reason = format!("\"{name}\" is a name of {earlier_key} as well{whose}");
                 return Err(reader.error(&format!("names[{place}]"), reason));
             }
         }
-        routes.push(route(raw, names, &reader, environment)?);
+        routes.push(route);
     }
     let built_in: Vec<_> = functions::unnamed_built_ins(&routes).collect();
     routes.extend(built_in);
     Ok(routes)
+}
+
+/// Checks that the backends that routes name are there, and answers with a warning for each that has the client run
+/// all functions.
+pub(super) fn routed_backends(
+    functions: &Functions,
+    reader: &Reader<'_>,
+    backends: &[Backend],
+) -> Result<Vec<String>, ConfigError> {
+    let mut warnings = Vec::new();
+    for (index, route) in functions.routes.iter().enumerate() {
+        let reader = reader.inside(&format!("route[{index}]"));
+        for (place, name) in route.backends.iter().enumerate() {
+            let key = format!("backends[{place}]");
+            let Some(backend) = backends.iter().find(|backend| backend.name == *name) else {
+                return Err(reader.error(&key, format!("no backend is named \"{name}\"")));
+            };
+            if backend.function_calls == FunctionCalls::Client {
+                let reason = "has function_calls = \"client\", so nothing runs here for it";
+                warnings.push(format!("{}: backend \"{name}\" {reason}", reader.key(&key)));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// The backends that a route is for; none if it is for all.
+fn backends(raw: &RawRoute, reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
+    let names = reader.list(&raw.backends, "backends")?;
+    if raw.backends.is_some() && names.is_empty() {
+        return Err(reader.error("backends", "must not be empty; without it the route is for every backend"));
+    }
+    for (place, name) in names.iter().enumerate() {
+        if names[..place].contains(name) {
+            return Err(reader.error(&format!("backends[{place}]"), format!("\"{name}\" stands here twice")));
+        }
+    }
+    Ok(names)
 }
 
 fn names(raw: &RawRoute, reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
@@ -106,6 +152,7 @@ fn route(
     }
     let own = |header: &str| Route::is_own_header(header).then_some("is set by voxbridge itself");
     Ok(Route {
+        backends: backends(raw, reader)?,
         timeout: timeout.map_or(default.timeout, Duration::from_millis),
         headers: headers(&raw.headers, &reader.inside("headers"), environment, own)?,
         idempotent,

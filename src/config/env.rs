@@ -85,8 +85,8 @@ fn backend_path(tree: &Tree, key: &str) -> Result<Vec<Step>, String> {
     let first = names.next().unwrap_or_default();
     path.push(Step::Key(first.to_owned()));
     match names.next() {
-        // A variable's name cannot hold the dashes of a header or a voice.
-        Some(entry) if matches!(first, "headers" | "voices") => {
+        // A variable's name cannot hold the dashes of a header or a voice, nor capitals.
+        Some(entry) if matches!(first, "headers" | "voices" | "query_defaults") => {
             path.push(Step::Key(entry_key(tree, *index, first, entry)));
         }
         Some(rest) => path.extend(rest.split("__").map(|name| Step::Key(name.to_owned()))),
@@ -95,9 +95,10 @@ fn backend_path(tree: &Tree, key: &str) -> Result<Vec<Step>, String> {
     Ok(path)
 }
 
-/// The entry of a table as the file spells it, so that it is replaced, or else with dashes for underscores.
-fn entry_key(tree: &Tree, backend: usize, table: &str, wanted: &str) -> String {
-    let wanted = wanted.replace('_', "-");
+/// The entry of a table as the file spells it, so that it is replaced, or else with dashes for underscores, but
+/// for parameters of a query, which are spelt with underscores.
+fn entry_key(tree: &Tree, backend: usize, table: &str, entry: &str) -> String {
+    let wanted = entry.replace('_', "-");
     let entries =
         child(tree, "backends").and_then(|list| element(list, backend)).and_then(|b| child(b, table));
     let spelt = match entries.map(|entries| &entries.kind) {
@@ -106,7 +107,7 @@ fn entry_key(tree: &Tree, backend: usize, table: &str, wanted: &str) -> String {
         }
         _ => None,
     };
-    spelt.unwrap_or(wanted)
+    spelt.unwrap_or_else(|| if table == "query_defaults" { entry.to_owned() } else { wanted })
 }
 
 fn backend_names(tree: &Tree) -> Vec<(usize, String)> {

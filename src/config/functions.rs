@@ -20,8 +20,8 @@ pub struct Functions {
     /// Hosts that an endpoint in a client's Settings may name. A private, loopback or link-local address is
     /// called only if it stands here literally.
     pub allowed_endpoint_hosts: Vec<EndpointHost>,
-    /// What is run, and where. No name stands twice; a built-in function that the file does not name has a
-    /// route here nevertheless.
+    /// What is run, and where. No name stands twice for one backend, nor for all; a built-in function that has no
+    /// route for all in the file has one here nevertheless.
     pub routes: Vec<Route>,
 }
 
@@ -39,6 +39,8 @@ pub struct EndpointHost {
 pub struct Route {
     /// The functions' names; `*` alone stands for every name that no other route has.
     pub names: Vec<String>,
+    /// The backends whose calls it runs; none: those of every backend.
+    pub backends: Vec<String>,
     /// What runs them.
     pub target: Target,
     /// For all attempts together, waiting for a place included.
@@ -80,15 +82,24 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_RESPONSE_BYTES: usize = 256 * 1024;
 
 impl Functions {
-    /// The route that runs the function of this name: its own, else that of `*`.
-    pub fn route(&self, name: &str) -> Option<&Route> {
-        let of = |wanted: &str| self.routes.iter().find(|route| route.names.iter().any(|own| own == wanted));
+    /// The route that runs the function of this name for this backend: its own, else that of `*`, and among
+    /// those the one that names the backend. A call that comes without a backend has the routes of all backends.
+    pub fn route(&self, name: &str, backend: Option<&str>) -> Option<&Route> {
+        let of = |wanted: &str| {
+            let named = self.routes.iter().filter(|route| route.names.iter().any(|own| own == wanted));
+            named.filter(|route| route.serves(backend)).max_by_key(|route| !route.backends.is_empty())
+        };
         of(name).or_else(|| of(Route::ANY))
     }
 
-    /// What is offered to the model without the client's doing.
-    pub fn offered(&self) -> impl Iterator<Item = &Tool> {
-        self.routes.iter().filter_map(|route| route.offer.as_ref())
+    /// What is offered to this backend's model without the client's doing: a function whose route for all has
+    /// given way to the backend's own only if that one offers it.
+    pub fn offered(&self, backend: &str) -> impl Iterator<Item = &Tool> {
+        let offers = self.routes.iter().filter_map(|route| Some((route, route.offer.as_ref()?)));
+        let in_force = move |route, tool: &Tool| {
+            self.route(&tool.name, Some(backend)).is_some_and(|own| std::ptr::eq(own, route))
+        };
+        offers.filter(move |(route, tool)| in_force(*route, tool)).map(|(_, tool)| tool)
     }
 
     /// Whether a client may name an endpoint at this URL: its host stands in the list, with this port or
@@ -122,6 +133,7 @@ impl Route {
     pub fn new(names: Vec<String>, target: Target) -> Self {
         Self {
             names,
+            backends: Vec::new(),
             target,
             timeout: DEFAULT_TIMEOUT,
             headers: BTreeMap::new(),
@@ -131,6 +143,10 @@ impl Route {
             tls_ca: None,
             offer: None,
         }
+    }
+
+    fn serves(&self, backend: Option<&str>) -> bool {
+        self.backends.is_empty() || backend.is_some_and(|name| self.backends.iter().any(|own| own == name))
     }
 
     /// Whether a call's request has this header, a lower-case name, from the gateway alone, so that neither the
@@ -191,10 +207,12 @@ impl Default for Functions {
     }
 }
 
-/// The routes of the built-in functions that none of `routes` names.
+/// The routes of the built-in functions that none of `routes` has for all backends.
 pub(super) fn unnamed_built_ins(routes: &[Route]) -> impl Iterator<Item = Route> {
+    let is_of_all = |route: &&Route| route.backends.is_empty();
+    let has = |route: &Route, built_in: &BuiltIn| route.names.iter().any(|name| name == built_in.name());
     let unnamed =
-        |built_in: &BuiltIn| !routes.iter().any(|route| route.names.iter().any(|n| n == built_in.name()));
+        move |built_in: &BuiltIn| !routes.iter().filter(is_of_all).any(|route| has(route, built_in));
     let route = |built_in: BuiltIn| Route::new(vec![built_in.name().to_owned()], Target::BuiltIn(built_in));
     BuiltIn::ALL.into_iter().filter(unnamed).map(route)
 }

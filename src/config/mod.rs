@@ -7,9 +7,14 @@
 
 mod address;
 mod backend;
+mod backend_url;
 mod check;
 mod check_backend;
+mod check_deepgram;
 mod check_functions;
+mod check_limits;
+mod check_openai;
+mod check_paths;
 mod check_request;
 mod check_tools;
 mod env;
@@ -18,9 +23,11 @@ mod functions;
 pub(crate) mod language;
 mod raw;
 mod reader;
+mod service;
 mod show;
 #[cfg(test)]
 mod tests;
+mod turn_detection;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,15 +38,18 @@ use log::LevelFilter;
 
 pub(crate) use self::address::page_origin;
 pub use self::backend::{
-    ApiShape, AuthHeader, Backend, BackendKind, BackendUrl, Dialect, Eagerness, FunctionCalls, GreetingMode,
-    Lock, Secret, TlsCa, Tool, Transcription, TurnDetection,
+    ApiShape, AuthHeader, Backend, BackendKind, Deepgram, Dialect, FunctionCalls, GreetingMode, Lock, Secret,
+    TlsCa, Tool,
 };
+pub use self::backend_url::BackendUrl;
 pub(crate) use self::check_request::{is_header_name, is_header_value};
 pub(crate) use self::check_tools::is_function_name;
 pub use self::error::ConfigError;
 pub use self::functions::{
     BuiltIn, DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target,
 };
+pub use self::service::{ListenVersion, Service};
+pub use self::turn_detection::{Eagerness, Transcription, TurnDetection};
 
 /// Everything that is configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +130,9 @@ pub struct Simulator {
     /// Whether they are mounted.
     pub enabled: bool,
     /// `[simulator.openai]`: names and values as text, for the simulator to check.
-    pub options: BTreeMap<String, String>,
+    pub openai: BTreeMap<String, String>,
+    /// `[simulator.deepgram]`: the same for that simulator.
+    pub deepgram: BTreeMap<String, String>,
 }
 
 impl Config {

@@ -76,6 +76,7 @@ pub(super) struct RawFunctions {
 #[serde(default, expecting = "a table")]
 pub(super) struct RawRoute {
     pub(super) names: Raw,
+    pub(super) backends: Raw,
     pub(super) url: Raw,
     pub(super) timeout_ms: Raw,
     pub(super) headers: BTreeMap<String, Value>,
@@ -92,6 +93,7 @@ pub(super) struct RawRoute {
 pub(super) struct RawSimulator {
     pub(super) enabled: Raw,
     pub(super) openai: BTreeMap<String, Value>,
+    pub(super) deepgram: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -102,29 +104,37 @@ pub(super) struct RawBackend {
     pub(super) path: Raw,
     pub(super) aliases: Raw,
     pub(super) url: Raw,
-    pub(super) model: Raw,
     pub(super) api_key: Raw,
     pub(super) api_key_env: Raw,
     pub(super) api_key_file: Raw,
     pub(super) auth_header: Raw,
-    pub(super) api_shape: Raw,
     pub(super) headers: BTreeMap<String, Value>,
     pub(super) tls_ca_file: Raw,
     pub(super) function_calls: Raw,
     pub(super) dialect: Raw,
-    pub(super) deferred_response_timeout_ms: Raw,
-    pub(super) allow_client_json_passthrough: Raw,
     pub(super) connect_timeout_ms: Raw,
     pub(super) dial_attempts: Raw,
+    pub(super) limits: RawLimits,
+
+    // OpenAI Realtime.
+    pub(super) model: Raw,
+    pub(super) api_shape: Raw,
+    pub(super) deferred_response_timeout_ms: Raw,
+    pub(super) allow_client_json_passthrough: Raw,
     pub(super) greeting_mode: Raw,
     pub(super) lock: Raw,
     pub(super) barge_in: Raw,
-    pub(super) turn_detection: RawTurnDetection,
-    pub(super) transcription: RawTranscription,
+    pub(super) turn_detection: Option<RawTurnDetection>,
+    pub(super) transcription: Option<RawTranscription>,
     pub(super) voice: Raw,
-    pub(super) voices: BTreeMap<String, Value>,
+    pub(super) voices: Option<BTreeMap<String, Value>>,
     pub(super) instructions: Raw,
-    pub(super) tools: Vec<RawTool>,
+    pub(super) tools: Option<Vec<RawTool>>,
+
+    // Deepgram.
+    pub(super) transcription_url: Raw,
+    pub(super) query_defaults: Option<BTreeMap<String, Value>>,
+    pub(super) repair_component_messages: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

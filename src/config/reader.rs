@@ -248,6 +248,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Text, a number, true or false, or a list of those, each as text. An override gives a list separated by
+    /// commas. Empty text and an empty list are nothing.
+    pub(super) fn values(&self, value: &Value, name: &str) -> Result<Vec<String>, ConfigError> {
+        let leaf = |name: &str, value: &Value, expected| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+            other => Err(self.mismatch(name, expected, other)),
+        };
+        match value {
+            Value::String(_) if self.overridden(name) => self.list(&Some(value.clone()), name),
+            Value::String(text) if text.is_empty() => Ok(Vec::new()),
+            Value::Array(items) => {
+                let item = |(index, item): (usize, &Value)| {
+                    let name = format!("{name}[{index}]");
+                    match leaf(&name, item, "text, a number, true or false")? {
+                        text if text.is_empty() => Err(self.error(&name, "must not be empty")),
+                        text => Ok(text),
+                    }
+                };
+                items.iter().enumerate().map(item).collect()
+            }
+            other => Ok(vec![leaf(name, other, "text, a number, true or false, or a list of those")?]),
+        }
+    }
+
     /// Refusal of a value of the wrong type. Text is repeated only where it is shorter than any key, in case
     /// one was put in the wrong place.
     pub(super) fn mismatch(&self, name: &str, expected: &str, found: &Value) -> ConfigError {

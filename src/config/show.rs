@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::address::Shown;
 use super::check::LEVELS;
-use super::check_backend::{
-    API_SHAPES, AUTH_HEADERS, DIALECTS, EAGERNESS, FUNCTION_CALLS, GREETING_MODES, KINDS, lock_words,
+use super::check_backend::{DIALECTS, FUNCTION_CALLS};
+use super::{
+    Backend, BackendKind, Config, Deepgram, FunctionCalls, Limits, Route, Target, Tool, Transcription,
+    TurnDetection, address, check_deepgram, check_openai,
 };
-use super::{Backend, Config, FunctionCalls, Route, Target, Tool, Transcription, TurnDetection};
 
 /// The whole configuration.
 pub(super) fn config(config: &Config) -> String {
@@ -31,14 +32,7 @@ pub(super) fn config(config: &Config) -> String {
     out.key("allow_anonymous", auth.allow_anonymous);
     out.key("allowed_origins", list(auth.allowed_origins.iter().map(|origin| quoted(origin))));
     out.table("[limits]");
-    out.key("before_ready_bytes", limits.before_ready_bytes);
-    out.key("leg_bytes", limits.leg_bytes);
-    out.key("max_message_bytes", limits.max_message_bytes);
-    out.key("max_upstream_message_bytes", limits.max_upstream_message_bytes);
-    out.key("settings_timeout_s", limits.settings_timeout.as_secs());
-    out.key("idle_timeout_s", limits.idle_timeout.map_or(0, |limit| limit.as_secs()));
-    out.key("max_session_s", limits.max_session.map_or(0, |limit| limit.as_secs()));
-    out.key("slow_client_timeout_s", limits.slow_client_timeout.as_secs());
+    out.0 += &limits_of(limits);
     out.table("[functions]");
     out.key("client_timeout_ms", millis(functions.client_timeout));
     out.key("max_concurrent", functions.max_concurrent);
@@ -48,20 +42,47 @@ pub(super) fn config(config: &Config) -> String {
     functions.routes.iter().for_each(|each| out.paragraph(&route(each)));
     out.table("[simulator]");
     out.key("enabled", simulator.enabled);
-    out.table("[simulator.openai]");
-    for (name, value) in &simulator.options {
-        out.key(&key(name), quoted(value));
+    for (header, options) in
+        [("[simulator.openai]", &simulator.openai), ("[simulator.deepgram]", &simulator.deepgram)]
+    {
+        out.table(header);
+        options.iter().for_each(|(name, value)| out.key(&key(name), quoted(value)));
     }
     backends.iter().for_each(|each| out.paragraph(&backend(each)));
     out.0
 }
 
+fn limits_of(limits: &Limits) -> String {
+    let mut out = Toml::default();
+    out.key("before_ready_bytes", limits.before_ready_bytes);
+    out.key("leg_bytes", limits.leg_bytes);
+    out.key("max_message_bytes", limits.max_message_bytes);
+    out.key("max_upstream_message_bytes", limits.max_upstream_message_bytes);
+    out.key("settings_timeout_s", limits.settings_timeout.as_secs());
+    out.key("idle_timeout_s", limits.idle_timeout.map_or(0, |limit| limit.as_secs()));
+    out.key("max_session_s", limits.max_session.map_or(0, |limit| limit.as_secs()));
+    out.key("slow_client_timeout_s", limits.slow_client_timeout.as_secs());
+    out.0
+}
+
 /// One route as its `[[functions.route]]` entry.
 pub(super) fn route(route: &Route) -> String {
-    let Route { names, target, timeout, headers, idempotent, retries, max_response_bytes, tls_ca, offer } =
-        route;
+    let Route {
+        names,
+        backends,
+        target,
+        timeout,
+        headers,
+        idempotent,
+        retries,
+        max_response_bytes,
+        tls_ca,
+        offer,
+    } = route;
     let mut out = Toml("[[functions.route]]\n".to_owned());
     out.key("names", list(names.iter().map(|name| quoted(name))));
+    let backends = (!backends.is_empty()).then(|| list(backends.iter().map(|name| quoted(name))));
+    out.optional("backends", backends);
     let url = match target {
         Target::Url(url) => Some(quoted(&Shown(url.as_str()).to_string())),
         Target::BuiltIn(_) => None,
@@ -83,18 +104,22 @@ pub(super) fn route(route: &Route) -> String {
     out.0
 }
 
-/// One backend as its `[[backends]]` entry.
+/// One backend as its `[[backends]]` entry: the keys that its kind has.
 pub(super) fn backend(backend: &Backend) -> String {
     let mut out = Toml("[[backends]]\n".to_owned());
     out.key("name", quoted(&backend.name));
-    out.key("kind", word(&KINDS, backend.kind));
+    out.key("kind", quoted(backend.kind.name()));
     out.key("path", quoted(&backend.path));
     out.key("aliases", list(backend.aliases.iter().map(|alias| quoted(alias))));
     out.key("url", quoted(&backend.url.to_string()));
-    out.key("model", quoted(backend.model.as_deref().unwrap_or_default()));
     out.optional("api_key", backend.api_key.as_ref().map(|secret| quoted(&secret.to_string())));
-    out.key("auth_header", word(&AUTH_HEADERS, backend.auth_header));
-    out.key("api_shape", word(&API_SHAPES, backend.api_shape));
+    out.key(
+        "auth_header",
+        match backend.kind {
+            BackendKind::OpenaiRealtime => word(&check_openai::AUTH_HEADERS, backend.auth_header),
+            BackendKind::DeepgramAgent(_) => word(&check_deepgram::AUTH_HEADERS, backend.auth_header),
+        },
+    );
     out.key("headers", hidden(&backend.headers));
     out.optional("tls_ca_file", backend.tls_ca.as_ref().map(|ca| quoted(&ca.file)));
     let [client, server] = FUNCTION_CALLS;
@@ -106,12 +131,46 @@ pub(super) fn backend(backend: &Backend) -> String {
         },
     );
     out.key("dialect", word(&DIALECTS, backend.dialect));
-    out.key("deferred_response_timeout_ms", millis(backend.deferred_response_timeout));
-    out.key("allow_client_json_passthrough", backend.allow_client_json_passthrough);
     out.key("connect_timeout_ms", millis(backend.connect_timeout));
     out.key("dial_attempts", backend.dial_attempts);
-    out.key("greeting_mode", word(&GREETING_MODES, backend.greeting_mode));
-    let locked = lock_words(backend.lock).into_iter().filter(|(_, locked)| *locked);
+    out.0 += &match &backend.kind {
+        BackendKind::OpenaiRealtime => openai(backend),
+        BackendKind::DeepgramAgent(own) => deepgram(own),
+    };
+    out.table("[backends.limits]");
+    out.0 += &limits_of(&backend.limits);
+    out.0
+}
+
+/// What only a backend of Deepgram has.
+pub(super) fn deepgram(deepgram: &Deepgram) -> String {
+    let Deepgram { transcription_url, query_defaults, repair_component_messages } = deepgram;
+    let mut out = Toml::default();
+    let url = transcription_url.as_ref().map(ToString::to_string);
+    out.key("transcription_url", quoted(&url.unwrap_or_default()));
+    let mut parameters: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, value) in query_defaults {
+        let shown = if address::is_secret(name) { "***" } else { value };
+        parameters.entry(name).or_default().push(quoted(shown));
+    }
+    let parameter = |(name, mut values): (&str, Vec<String>)| match values.pop() {
+        Some(only) if values.is_empty() => format!("{} = {only}", key(name)),
+        last => format!("{} = {}", key(name), list(values.into_iter().chain(last))),
+    };
+    out.key("query_defaults", table(parameters.into_iter().map(parameter)));
+    out.key("repair_component_messages", repair_component_messages);
+    out.0
+}
+
+/// What only a backend of OpenAI Realtime has.
+fn openai(backend: &Backend) -> String {
+    let mut out = Toml::default();
+    out.key("model", quoted(backend.model.as_deref().unwrap_or_default()));
+    out.key("api_shape", word(&check_openai::API_SHAPES, backend.api_shape));
+    out.key("deferred_response_timeout_ms", millis(backend.deferred_response_timeout));
+    out.key("allow_client_json_passthrough", backend.allow_client_json_passthrough);
+    out.key("greeting_mode", word(&check_openai::GREETING_MODES, backend.greeting_mode));
+    let locked = check_openai::lock_words(backend.lock).into_iter().filter(|(_, locked)| *locked);
     out.key("lock", list(locked.map(|(word, _)| quoted(word))));
     out.key("barge_in", backend.barge_in);
     out.key("turn_detection", turn_detection(&backend.turn_detection));
@@ -179,7 +238,7 @@ fn turn_detection(detection: &TurnDetection) -> String {
         }
         TurnDetection::SemanticVad { eagerness, create_response, interrupt_response } => table([
             "type = \"semantic_vad\"".to_owned(),
-            format!("eagerness = {}", word(&EAGERNESS, *eagerness)),
+            format!("eagerness = {}", word(&check_openai::EAGERNESS, *eagerness)),
             format!("create_response = {create_response}"),
             format!("interrupt_response = {interrupt_response}"),
         ]),

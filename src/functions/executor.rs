@@ -113,14 +113,15 @@ async fn run(
     connections: &Connections,
 ) -> Outcome {
     let clients;
-    let (route, is_clients) = match (applications.functions().route(&call.name), &call.endpoint) {
-        (Some(route), _) => (route, false),
-        (None, Some(endpoint)) => {
-            clients = route_to(endpoint);
-            (&clients, true)
-        }
-        (None, None) => return Err(Failure::Unknown(call.name.clone())),
-    };
+    let (route, is_clients) =
+        match (applications.functions().route(&call.name, call.backend.as_deref()), &call.endpoint) {
+            (Some(route), _) => (route, false),
+            (None, Some(endpoint)) => {
+                clients = route_to(endpoint);
+                (&clients, true)
+            }
+            (None, None) => return Err(Failure::Unknown(call.name.clone())),
+        };
     let application = match &route.target {
         Target::BuiltIn(function) => return built_in::run(*function, &call.arguments, SystemTime::now()),
         Target::Url(url) if is_clients => Application::of_client(applications, route, url),

@@ -47,6 +47,8 @@ pub struct Call {
     pub name: String,
     /// Its arguments as the model wrote them: JSON text, as a rule.
     pub arguments: String,
+    /// The backend whose model calls, whose routes it then has.
+    pub backend: Option<String>,
     /// Where a client's Settings has it run; a route of the configuration's comes first.
     pub endpoint: Option<Endpoint>,
     /// The trace that the caller belongs to (W3C Trace Context); handed on if it is well-formed.

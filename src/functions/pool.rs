@@ -97,7 +97,7 @@ impl ExecutorPool {
     /// At once, with nothing queued: [`Failure::Busy`]; [`Failure::Unknown`] if neither a route nor the call
     /// itself says where the function is; [`Failure::Stopped`] if the actix system has ended.
     pub fn run(&self, call: Call) -> Result<RunningCall, Failure> {
-        let timeout = match (self.0.functions.route(&call.name), &call.endpoint) {
+        let timeout = match (self.0.functions.route(&call.name, call.backend.as_deref()), &call.endpoint) {
             (Some(route), _) => route.timeout,
             (None, Some(_)) => DEFAULT_TIMEOUT,
             (None, None) => return Err(Failure::Unknown(call.name)),
@@ -185,6 +185,7 @@ mod tests {
             id: "call_1".into(),
             name: "get_current_time".to_owned(),
             arguments: String::new(),
+            backend: None,
             endpoint: None,
             traceparent: None,
         };

@@ -91,6 +91,7 @@ mod tests {
             id: "call_1".into(),
             name: "look_up".to_owned(),
             arguments: r#"{"q":"é"}"#.to_owned(),
+            backend: None,
             endpoint: None,
             traceparent: traceparent.map(str::to_owned),
         };

@@ -1,4 +1,5 @@
 //! R16: a connection ends once, with one reason; each side is closed once, behind what was queued for it.
+//! [`Closing`] knows no session: it is that of passed-through connections as well.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,7 @@ use super::{CloseReason, Effect, Ending, Gate, Leg, LegEnd, Phase, Rule, Timer, 
 use crate::protocol::agent::ServerMessage;
 
 /// How long a leg may take to close while it takes nothing of what is queued for it.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// A close this soon after an `error` is the same trouble; later it is another.
 const SAME_TROUBLE: Duration = Duration::from_secs(10);
 /// A close 1001 this near to the session's own end is that end.
@@ -46,13 +47,66 @@ impl Closing {
     pub(super) fn note_error(&mut self, now: Instant) {
         self.error_told = Some(now);
     }
+
+    /// The end is decided.
+    pub(super) fn decide(&mut self, reason: CloseReason, ending: Ending) {
+        self.reason = Some(reason);
+        self.ending = Some(ending);
+    }
+
+    /// A leg's socket is gone.
+    pub(super) fn gone(&mut self, leg: Leg) {
+        *self.leg(leg) = LegState::Gone;
+    }
+
+    fn leg(&mut self, leg: Leg) -> &mut LegState {
+        match leg {
+            Leg::Client => &mut self.client,
+            Leg::Upstream => &mut self.upstream,
+        }
+    }
+
+    /// Once the end is decided: closes each leg that is ready for it, and says whether both are gone.
+    pub(super) fn advance(
+        &mut self,
+        client_ready: bool,
+        upstream_ready: bool,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(ending) = self.ending.clone() else { return false };
+        let Ending { client_code, client_reason, upstream_code, upstream_reason, .. } = ending;
+        let closes = [
+            (Leg::Client, client_ready, client_code, client_reason),
+            (Leg::Upstream, upstream_ready, upstream_code, upstream_reason),
+        ];
+        for (leg, ready, code, reason) in closes {
+            let open = *self.leg(leg) == LegState::Open || Rule::CloseOnce.is_off();
+            if open && ready {
+                debug_assert!(sendable(code));
+                *self.leg(leg) = LegState::CloseSent;
+                effects.push(Effect::Close { leg, code, reason });
+            }
+        }
+        let gone = |leg| leg == LegState::Gone || Rule::CloseOnce.is_off();
+        gone(self.client) && gone(self.upstream)
+    }
+
+    /// Cuts the legs that did not close in time.
+    pub(super) fn cut(&mut self, effects: &mut Vec<Effect>) {
+        for leg in [Leg::Client, Leg::Upstream] {
+            if *self.leg(leg) != LegState::Gone || Rule::CloseOnce.is_off() {
+                effects.push(Effect::HangUp(leg));
+            }
+            self.gone(leg);
+        }
+    }
 }
 
 impl Gate {
     pub(super) fn client_closed(&mut self, end: LegEnd, now: Instant) {
         let gone = !matches!(end, LegEnd::TooLarge { .. } | LegEnd::ProtocolError(_));
         if gone {
-            self.closing.client = LegState::Gone;
+            self.closing.gone(Leg::Client);
             self.to_client.clear();
             self.cancel_functions();
         }
@@ -70,7 +124,7 @@ impl Gate {
     }
 
     pub(super) fn upstream_closed(&mut self, end: LegEnd, unix_s: u64, now: Instant) {
-        self.closing.upstream = LegState::Gone;
+        self.closing.gone(Leg::Upstream);
         self.to_upstream.clear();
         if self.phase == Phase::Closing && Rule::CloseOnce.is_on() {
             return;
@@ -86,7 +140,7 @@ impl Gate {
     }
 
     pub(super) fn upstream_refused(&mut self, error: UpstreamError, now: Instant) {
-        self.closing.upstream = LegState::Gone;
+        self.closing.gone(Leg::Upstream);
         self.to_upstream.clear();
         self.end(CloseReason::Unreachable(error), now);
     }
@@ -107,8 +161,7 @@ impl Gate {
         if let Some(notice) = ending.error.clone().filter(|_| !known) {
             self.tell(ServerMessage::Error(notice));
         }
-        self.closing.reason = Some(reason);
-        self.closing.ending = Some(ending);
+        self.closing.decide(reason, ending);
         // A leg that is not read cannot answer the close.
         for (paused, leg) in [(self.paused_client, Leg::Client), (self.paused_upstream, Leg::Upstream)] {
             if paused {
@@ -119,30 +172,11 @@ impl Gate {
 
     /// Closes each leg that has been handed everything, and finishes when both are gone.
     pub(super) fn close_what_is_empty(&mut self) {
-        let Some(ending) = self.closing.ending.clone() else { return };
-        let open = |leg| leg == LegState::Open || Rule::CloseOnce.is_off();
-        let flushed = self.to_client.is_empty() || Rule::CloseOnce.is_off();
-        if open(self.closing.client) && flushed {
-            self.closing.client = LegState::CloseSent;
-            self.effects.push(Effect::Close {
-                leg: Leg::Client,
-                code: ending.client_code,
-                reason: ending.client_reason,
-            });
-        }
+        let client_ready = self.to_client.is_empty() || Rule::CloseOnce.is_off();
         // Without a socket nothing that is queued can ever go up.
         let can_flush = self.opening.socket_open() && Rule::CloseOnce.is_on();
-        if open(self.closing.upstream) && (self.to_upstream.is_empty() || !can_flush) {
-            debug_assert!(sendable(ending.upstream_code));
-            self.closing.upstream = LegState::CloseSent;
-            self.effects.push(Effect::Close {
-                leg: Leg::Upstream,
-                code: ending.upstream_code,
-                reason: String::new(),
-            });
-        }
-        let gone = |leg| leg == LegState::Gone || Rule::CloseOnce.is_off();
-        if gone(self.closing.client) && gone(self.closing.upstream) {
+        let upstream_ready = self.to_upstream.is_empty() || !can_flush;
+        if self.closing.advance(client_ready, upstream_ready, &mut self.effects) {
             self.finish();
         }
     }
@@ -165,13 +199,7 @@ impl Gate {
         if !self.timers.take_due(Timer::CloseGrace, now) {
             return;
         }
-        for (state, leg) in [(self.closing.client, Leg::Client), (self.closing.upstream, Leg::Upstream)] {
-            if state != LegState::Gone || Rule::CloseOnce.is_off() {
-                self.effects.push(Effect::HangUp(leg));
-            }
-        }
-        self.closing.client = LegState::Gone;
-        self.closing.upstream = LegState::Gone;
+        self.closing.cut(&mut self.effects);
         self.to_client.clear();
         self.to_upstream.clear();
     }

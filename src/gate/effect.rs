@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{CLIENT_MESSAGE_LIMIT, Leg, Rule};
 use crate::{
     protocol::{
-        agent::ServerMessage,
+        Frame,
+        agent::{Notice, ServerMessage},
         ids::{CallId, EventId},
         realtime::ClientEvent,
     },
@@ -39,6 +40,8 @@ pub enum Effect {
     Ignored(Rule),
     /// A wait of this rule ran out.
     RanOut(Rule),
+    /// Ask this leg's peer for a sign of life, which will come as `Input::ClientAlive`.
+    Ping(Leg),
     /// Close this leg with a close frame, behind everything that it was sent before.
     Close {
         /// Which leg.
@@ -74,6 +77,8 @@ pub enum ClientFrame {
     Message(ServerMessage),
     /// Audio in upstream's output format, to be converted and sent as binary.
     Audio(Bytes),
+    /// A frame that is passed through, or said between such.
+    Frame(Frame),
 }
 
 /// A frame for upstream.
@@ -98,6 +103,8 @@ pub enum UpstreamFrame {
     },
     /// A client's own JSON, passed on as it is.
     Raw(String),
+    /// A frame that is passed through, or said between such.
+    Frame(Frame),
 }
 
 /// What a message without text of any length counts for; no frame is lighter, so that a window holds a
@@ -111,6 +118,7 @@ impl ClientFrame {
         match self {
             Self::Audio(audio) => audio.len().max(BASE_WEIGHT),
             Self::Message(message) => message_weight(message),
+            Self::Frame(frame) => BASE_WEIGHT + frame.payload.len(),
         }
     }
 }
@@ -137,6 +145,15 @@ fn message_weight(message: &ServerMessage) -> usize {
     BASE_WEIGHT + text
 }
 
+/// The message, or a Warning in its place if it is larger than clients take.
+pub(super) fn fitting(message: ServerMessage) -> ServerMessage {
+    if fits_client(&message) {
+        return message;
+    }
+    let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
+    ServerMessage::Warning(Notice { description, code: "MESSAGE_TOO_LARGE".to_owned() })
+}
+
 /// Whether the message stays under what a client takes.
 pub(super) fn fits_client(message: &ServerMessage) -> bool {
     // JSON writes a control character in six bytes; only a text near the limit needs the real length.
@@ -151,6 +168,7 @@ impl UpstreamFrame {
             Self::Audio { audio, .. } => 2 * audio.len(),
             Self::Silence { length, .. } => length.as_millis() as usize * 64,
             Self::Raw(json) => json.len(),
+            Self::Frame(frame) => frame.payload.len(),
             Self::Event(event) => match &**event {
                 ClientEvent::CreateItem(create) => create.item.as_ref().map_or(0, |item| {
                     let parts =

@@ -19,6 +19,8 @@ pub enum CloseReason {
         /// The session was within a minute of its end.
         expired: bool,
     },
+    /// Upstream's socket ended, of a connection that is passed through: it has said why itself.
+    Relayed(LegEnd),
     /// Upstream could not be reached.
     Unreachable(UpstreamError),
     /// Upstream did not answer our `session.update`.
@@ -53,6 +55,8 @@ pub struct Ending {
     pub client_reason: String,
     /// Close code at upstream.
     pub upstream_code: u16,
+    /// Close reason at upstream.
+    pub upstream_reason: String,
     /// Whether somebody should look into it.
     pub severity: Severity,
 }
@@ -80,12 +84,13 @@ impl CloseReason {
             client_code,
             client_reason: String::new(),
             upstream_code,
+            upstream_reason: String::new(),
             severity,
         };
         match self {
-            Self::Client(LegEnd::Closed { code, .. }) => {
+            Self::Client(LegEnd::Closed { code, reason }) => {
                 let code = code.filter(|code| sendable(*code)).unwrap_or(1000);
-                row(None, code, code, Expected)
+                Ending { upstream_reason: reason.clone(), ..row(None, code, code, Expected) }
             }
             Self::Client(LegEnd::Vanished) => row(None, 1001, 1001, Expected),
             Self::Client(LegEnd::TooLarge { limit }) => {
@@ -97,6 +102,15 @@ impl CloseReason {
                 row(Some(("UNPARSABLE_CLIENT_MESSAGE", description)), 1002, 1000, Trouble)
             }
             Self::Upstream { end, ready, expired } => Self::upstream_ending(end, *ready, *expired),
+            Self::Relayed(LegEnd::Closed { code, reason }) => {
+                let valid = code.filter(|code| sendable(*code));
+                // No code is the orderly end that says nothing.
+                let client_code = valid.unwrap_or(if code.is_none() { 1000 } else { 1011 });
+                let severity = if matches!(client_code, 1000 | 1001) { Expected } else { Trouble };
+                let passed_on = row(None, client_code, valid.unwrap_or(1000), severity);
+                Ending { client_reason: reason.clone(), ..passed_on }
+            }
+            Self::Relayed(end) => Self::upstream_ending(end, true, false),
             Self::Unreachable(error) => Self::unreachable_ending(error),
             Self::UpstreamSilent => {
                 row(Some(("upstream_silent", "upstream did not answer".to_owned())), 1011, 1000, Trouble)
@@ -167,6 +181,7 @@ impl CloseReason {
                 LegEnd::ProtocolError(_) => 1002,
                 _ => code.unwrap_or(1000),
             },
+            upstream_reason: String::new(),
             severity,
         }
     }
@@ -183,6 +198,7 @@ impl CloseReason {
             client_code,
             client_reason: String::new(),
             upstream_code: 1000,
+            upstream_reason: String::new(),
             severity: Severity::Trouble,
         }
     }
@@ -195,10 +211,12 @@ impl CloseReason {
             Self::Client(LegEnd::TooLarge { .. }) => "message_too_large",
             Self::Client(LegEnd::ProtocolError(_)) => "client_protocol_error",
             Self::Upstream { expired: true, .. } => "session_expired",
-            Self::Upstream { end: LegEnd::Closed { .. }, .. } => "upstream_closed",
-            Self::Upstream { end: LegEnd::Vanished, .. } => "upstream_vanished",
-            Self::Upstream { end: LegEnd::TooLarge { .. }, .. } => "upstream_message_too_large",
-            Self::Upstream { end: LegEnd::ProtocolError(_), .. } => "upstream_protocol_error",
+            Self::Upstream { end, .. } | Self::Relayed(end) => match end {
+                LegEnd::Closed { .. } => "upstream_closed",
+                LegEnd::Vanished => "upstream_vanished",
+                LegEnd::TooLarge { .. } => "upstream_message_too_large",
+                LegEnd::ProtocolError(_) => "upstream_protocol_error",
+            },
             Self::Unreachable(UpstreamError::Status(401 | 403)) => "upstream_auth_failed",
             Self::Unreachable(UpstreamError::Status(429)) => "upstream_rate_limited",
             Self::Unreachable(UpstreamError::Status(_)) => "upstream_unavailable",

@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// How much later than its own deadline a function may report before it is given up.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 impl Gate {
     /// Who runs the function of this name: the operator's route goes before the client's endpoint.
     pub(super) fn runner(&self, name: &str) -> Runner {
         let FunctionCalls::Server(functions) = &self.backend.function_calls else { return Runner::Client };
-        let (endpoint, timeout, longest_answer) = match functions.route(name) {
+        let (endpoint, timeout, longest_answer) = match functions.route(name, Some(&self.backend.name)) {
             Some(route) => (None, route.timeout, route.max_response_bytes),
             None => match self.updates.endpoint(name) {
                 Some(endpoint) => (Some(endpoint.clone()), DEFAULT_TIMEOUT, DEFAULT_RESPONSE_BYTES),

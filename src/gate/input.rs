@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::protocol::{DecodeError, agent::ClientMessage, ids::CallId, realtime::ServerEvent};
+use crate::protocol::{DecodeError, Frame, agent::ClientMessage, ids::CallId, realtime::ServerEvent};
 
 /// One thing that happened. Garbage from a peer is an input too: what to do about it is a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub enum Input {
     ClientAudio(Bytes),
     /// A text frame of the client that is no message.
     ClientMalformed(DecodeError),
+    /// A data frame of the client, where frames are passed through.
+    ClientFrame(Frame),
     /// The client's WebSocket is gone.
     ClientClosed(LegEnd),
     /// The upstream's WebSocket is open.
@@ -27,6 +29,8 @@ pub enum Input {
     Upstream(ServerEvent),
     /// A frame of upstream that is no event.
     UpstreamMalformed(DecodeError),
+    /// A data frame of upstream, where frames are passed through.
+    UpstreamFrame(Frame),
     /// The upstream's WebSocket is gone. `unix_s` is the time of day in seconds since 1970.
     UpstreamClosed {
         /// How it went.

@@ -20,6 +20,7 @@
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 //! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
 //! | `outbox.rs`, `timers.rs` | what waits for a leg, and until when |
+//! | `relay/` | the other gate, of connections that are passed through |
 
 mod agent_message;
 mod answers;
@@ -42,6 +43,7 @@ mod outbox;
 mod output;
 mod playback;
 mod pressure;
+mod relay;
 mod rule;
 mod sending;
 mod speech;
@@ -63,6 +65,7 @@ pub use effect::{BASE_WEIGHT, ClientFrame, Effect, FunctionRun, UpstreamFrame};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
 pub use outbox::WINDOW;
+pub use relay::{Relay, Service};
 pub use rule::Rule;
 
 use crate::{
@@ -243,6 +246,9 @@ impl Gate {
             Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome, now),
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
+            Input::ClientFrame(_) | Input::UpstreamFrame(_) => {
+                debug_assert!(false, "the legs of a gate decode what they read");
+            }
         }
         self.settle(now);
         std::mem::take(&mut self.effects)

@@ -2,7 +2,8 @@
 //! sizes and what upstream's beta lacks, but no rule of when.
 
 use super::{
-    AudioMark, CLIENT_MESSAGE_LIMIT, ClientFrame, Effect, Gate, Rule, UpstreamFrame, effect::fits_client,
+    AudioMark, ClientFrame, Effect, Gate, Rule, UpstreamFrame,
+    effect::{fits_client, fitting},
 };
 use crate::{
     protocol::{
@@ -28,12 +29,7 @@ impl Gate {
         if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
-        let message = if fits_client(&message) || Rule::TextOnce.is_off() {
-            message
-        } else {
-            let description = format!("a {} is larger than {CLIENT_MESSAGE_LIMIT} bytes", message.kind());
-            ServerMessage::Warning(Notice { description, code: "MESSAGE_TOO_LARGE".to_owned() })
-        };
+        let message = if Rule::TextOnce.is_on() { fitting(message) } else { message };
         let frame = ClientFrame::Message(message);
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);

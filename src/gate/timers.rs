@@ -26,6 +26,10 @@ pub(super) enum Timer {
     SpeechEnd,
     /// Upstream answering speech by itself.
     SpeechAnswer,
+    /// The client speaking, of a connection that is passed through.
+    Silence,
+    /// More of a turn that may be over, of a connection that is passed through.
+    TurnEnd,
     /// Both legs closing.
     CloseGrace,
 }
@@ -33,7 +37,8 @@ pub(super) enum Timer {
 const COUNT: usize = Timer::CloseGrace as usize + 1;
 
 /// Waits for something that upstream is to say. They stand still while upstream is not read.
-const OF_UPSTREAM: [Timer; 3] = [Timer::SessionUpdated, Timer::SpeechEnd, Timer::SpeechAnswer];
+const OF_UPSTREAM: [Timer; 4] =
+    [Timer::SessionUpdated, Timer::SpeechEnd, Timer::SpeechAnswer, Timer::TurnEnd];
 
 /// A deadline for each timer that is set.
 #[derive(Debug, Default)]

@@ -6,9 +6,11 @@ pub mod agent;
 pub mod audio;
 #[cfg(test)]
 mod fixtures;
+mod frame;
 pub mod ids;
 pub mod realtime;
 mod wire;
 
+pub use frame::{Frame, Opcode};
 pub use wire::{DecodeError, Unknown};
 pub(crate) use wire::{log_field, one_line, shorten};

@@ -85,7 +85,7 @@ async fn run(
     let CallBody { id, name, arguments } = body;
     line.function = Some(name.clone());
     let traceparent = text_of(request, "traceparent");
-    let call = Call { id, name, arguments, endpoint: None, traceparent };
+    let call = Call { id, name, arguments, backend: None, endpoint: None, traceparent };
     let outcome = match pool.run(call) {
         // What is dropped here is cancelled.
         Ok(running) => tokio::select! {

@@ -6,6 +6,7 @@
 
 mod call_body;
 mod call_refusal;
+mod destination;
 mod function_call;
 mod http;
 mod origins;
@@ -16,7 +17,7 @@ use std::{
     any::Any,
     future::Future,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -26,14 +27,16 @@ use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
 
 use crate::{
     actors::{BackendRuntime, ClientSocket, Dialer},
-    config::{Backend, BackendUrl, Config},
+    config::{Backend, Config},
     functions::ExecutorPool,
     gate::Limits,
     simulator,
 };
 use call_body::Readers;
+use destination::Destinations;
 use origins::Origins;
 use sessions::Sessions;
+use upgrade::Door;
 
 /// How long live sessions have for their close frames when the program stops.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -50,7 +53,7 @@ impl Server {
     /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
     /// of the simulator is wrong.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let simulator = simulator::openai::Options::parse(&config.simulator.options).map_err(|reason| {
+        let simulator = simulator::openai::Options::parse(&config.simulator.openai).map_err(|reason| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
         })?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
@@ -82,9 +85,12 @@ impl Server {
                 .service(function_call::resource())
                 .configure(http::routes);
             for backend in &config.backends {
-                let runtime = Rc::new(runtime(backend, &config, &functions, address));
-                for path in std::iter::once(&backend.path).chain(&backend.aliases) {
-                    app = app.service(upgrade::resource(path, Rc::clone(&runtime)));
+                let door = Rc::new(Door {
+                    runtime: runtime(backend, &config, &functions),
+                    destinations: Destinations::new(backend, address),
+                });
+                for path in backend.served_paths() {
+                    app = app.service(upgrade::resource(&path, Rc::clone(&door)));
                 }
             }
             if config.simulator.enabled {
@@ -120,15 +126,10 @@ fn keep_socket(socket: &dyn Any, data: &mut Extensions) {
     }
 }
 
-fn runtime(
-    backend: &Backend,
-    config: &Config,
-    functions: &ExecutorPool,
-    address: SocketAddr,
-) -> BackendRuntime {
-    let limits = &config.limits;
+fn runtime(backend: &Backend, config: &Config, functions: &ExecutorPool) -> BackendRuntime {
+    let limits = &backend.limits;
     BackendRuntime {
-        dialer: Rc::new(Dialer::new(backend, dial_url(backend, address))),
+        dialer: Rc::new(Dialer::new(backend)),
         backend: Arc::new(backend.clone()),
         limits: Limits {
             before_ready: limits.before_ready_bytes,
@@ -143,65 +144,5 @@ fn runtime(
         max_upstream_message: limits.max_upstream_message_bytes,
         functions: functions.clone(),
         log_content: config.logging.log_content,
-    }
-}
-
-/// The address to dial: `self:` is our own listener, and the model goes into the query unless the
-/// configured URL names one.
-fn dial_url(backend: &Backend, own: SocketAddr) -> String {
-    let mut url = match &backend.url {
-        BackendUrl::Remote(url) => url.clone(),
-        BackendUrl::SelfPath(path) => {
-            let ip = match own.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-                ip => ip,
-            };
-            let own = SocketAddr::new(ip, own.port());
-            url::Url::parse(&format!("ws://{own}{path}")).expect("the configuration has checked the path")
-        }
-    };
-    let named = url.query_pairs().any(|(name, _)| name == "model" || name == "deployment");
-    if let Some(model) = backend.model.as_deref().filter(|_| !named) {
-        url.query_pairs_mut().append_pair("model", model);
-    }
-    url.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dialled(url: BackendUrl, own: &str) -> String {
-        let mut backend = Backend::new("b", "/b", url);
-        backend.model = Some("m".to_owned());
-        dial_url(&backend, own.parse().expect("a socket address"))
-    }
-
-    fn remote(url: &str) -> BackendUrl {
-        BackendUrl::Remote(url.parse().expect("a url"))
-    }
-
-    #[test]
-    fn the_model_goes_into_the_query_unless_the_url_names_one() {
-        let own = "127.0.0.1:80";
-        for (url, expected) in [
-            ("ws://h/v1", "ws://h/v1?model=m"),
-            ("wss://h", "wss://h/?model=m"),
-            ("ws://h/v1?a=b", "ws://h/v1?a=b&model=m"),
-            ("ws://h/v1?model=other", "ws://h/v1?model=other"),
-            ("ws://h/v1?api-version=1&deployment=d", "ws://h/v1?api-version=1&deployment=d"),
-        ] {
-            assert_eq!(dialled(remote(url), own), expected);
-        }
-    }
-
-    #[test]
-    fn self_is_the_own_listener_on_loopback() {
-        let of = |own| dialled(BackendUrl::SelfPath("/sim/openai".to_owned()), own);
-        assert_eq!(of("127.0.0.1:8080"), "ws://127.0.0.1:8080/sim/openai?model=m");
-        assert_eq!(of("0.0.0.0:81"), "ws://127.0.0.1:81/sim/openai?model=m");
-        assert_eq!(of("[::]:82"), "ws://[::1]:82/sim/openai?model=m");
-        assert_eq!(of("10.1.2.3:83"), "ws://10.1.2.3:83/sim/openai?model=m");
     }
 }

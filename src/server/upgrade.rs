@@ -10,24 +10,34 @@ use actix_web::{
 use uuid::Uuid;
 
 use super::{
+    destination::{Destinations, NoService},
     http::refusal,
     origins::{Origins, Verdict},
     sessions::{NoPlace, Sessions},
 };
 use crate::actors::{BackendRuntime, Trace, spawn_connection};
 
+/// The header by which Deepgram's SDKs name a session.
+const SESSION_ID: &str = "x-deepgram-session-id";
+
 /// The longest name that a client may give its connection, or a function, bytes.
 const TRACE_LIMIT: usize = 128;
 
-/// The resource of a backend's path.
-pub(super) fn resource(path: &str, runtime: Rc<BackendRuntime>) -> Resource {
+/// What is behind a backend's paths.
+pub(super) struct Door {
+    pub(super) runtime: BackendRuntime,
+    pub(super) destinations: Destinations,
+}
+
+/// The resource of one of a backend's paths.
+pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
     web::resource(path.to_owned())
         .route(web::get().to(
             move |request: HttpRequest,
                   payload: web::Payload,
                   sessions: web::Data<Sessions>,
                   origins: web::Data<Origins>| {
-                let answer = upgrade(&request, payload, &sessions.into_inner(), &origins, &runtime);
+                let answer = upgrade(&request, payload, &sessions.into_inner(), &origins, &door);
                 async move { answer }
             },
         ))
@@ -45,7 +55,7 @@ fn upgrade(
     payload: web::Payload,
     sessions: &Arc<Sessions>,
     origins: &Origins,
-    runtime: &BackendRuntime,
+    door: &Door,
 ) -> HttpResponse {
     if !is_websocket(request) {
         let mut answer =
@@ -56,6 +66,17 @@ fn upgrade(
     if origins.judge(request.headers()) == Verdict::Refused {
         return refusal(StatusCode::FORBIDDEN, "origin_not_allowed", "pages of this origin may not connect");
     }
+    let destination = match door.destinations.of(request.path(), request.query_string()) {
+        Ok(destination) => destination,
+        Err(NoService::Unknown) => {
+            let description = "service must be \"agent\" or \"transcription\"";
+            return refusal(StatusCode::BAD_REQUEST, "unknown_service", description);
+        }
+        Err(NoService::NoTranscription) => {
+            let description = "this backend has no transcription_url";
+            return refusal(StatusCode::BAD_REQUEST, "no_transcription", description);
+        }
+    };
     let ticket = match sessions.admit() {
         Ok(ticket) => ticket,
         Err(NoPlace::Full) => {
@@ -65,9 +86,9 @@ fn upgrade(
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
         }
     };
-    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), runtime.backend.name.clone());
+    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), door.runtime.backend.name.clone());
     let number = ticket.number();
-    match spawn_connection(runtime, request, payload, trace.clone(), ticket) {
+    match spawn_connection(&door.runtime, request, payload, destination, trace.clone(), ticket) {
         Ok(connection) => {
             sessions.register(number, &connection.gate);
             log::info!("{trace} connected path={} peer={:?}", request.path(), request.peer_addr());
@@ -90,8 +111,18 @@ fn trace_of(request: &HttpRequest) -> Option<String> {
     let named = query.ok().and_then(|mut query| query.remove("traceId"));
     named
         .or_else(|| header("traceparent"))
-        .or_else(|| header("x-deepgram-session-id"))
+        .or_else(|| header(SESSION_ID))
+        .or_else(|| offered_session_id(request))
         .filter(|name| is_loggable(name))
+}
+
+/// The id that Deepgram's SDK for JavaScript sends where it can send no header: behind its name among the
+/// subprotocols. The others are secrets.
+fn offered_session_id(request: &HttpRequest) -> Option<String> {
+    let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    let mut words = offered.split(',').map(str::trim);
+    words.find(|word| word.eq_ignore_ascii_case(SESSION_ID))?;
+    words.next().map(str::to_owned)
 }
 
 /// Whether a name that a client gave is harmless in a log line.
@@ -117,6 +148,9 @@ mod tests {
             Some("00-a-b-01".to_owned())
         );
         assert_eq!(of(query("").insert_header(("x-deepgram-session-id", "s"))), Some("s".to_owned()));
+        let protocols = |offered| query("").insert_header(("sec-websocket-protocol", offered));
+        assert_eq!(of(protocols("token, KEY, x-deepgram-session-id, s-1")), Some("s-1".to_owned()));
+        assert_eq!(of(protocols("token, KEY")), None);
         assert_eq!(of(query("")), None);
         assert_eq!(of(query("traceId=a%0Aforged+line")), None);
         assert_eq!(of(query(&format!("traceId={}", "x".repeat(TRACE_LIMIT + 1)))), None);

@@ -14,7 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use url::Url;
 
 use super::TalkError;
-use crate::websocket::{Fragments, Joined, websocket_client};
+use crate::websocket::{Fragments, Joined, fragment, websocket_client};
 
 /// A message from the server, its fragments together, takes this much at most.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
@@ -63,7 +63,7 @@ impl Connection {
             match frame {
                 Ok(Frame::Text(bytes)) => return text(&bytes),
                 Ok(Frame::Binary(bytes)) => return Ok(Received::Audio(bytes)),
-                Ok(Frame::Continuation(item)) => match self.fragments.join(item) {
+                Ok(Frame::Continuation(item)) => match self.fragments.join(fragment(item)) {
                     Joined::NotYet => {}
                     Joined::Text(bytes) => return text(&bytes),
                     Joined::Binary(bytes) => return Ok(Received::Audio(bytes)),

@@ -56,7 +56,7 @@ pub(super) fn endpoints(functions: &[Function], path: &str, backend: &Backend) -
     let mut refused = 0;
     for (index, function) in functions.iter().enumerate() {
         let (Some(name), Some(wanted)) = (&function.name, &function.endpoint) else { continue };
-        if table.route(name).is_some() {
+        if table.route(name, Some(&backend.name)).is_some() {
             continue;
         }
         match endpoint(wanted, table) {
@@ -131,8 +131,10 @@ fn headers(given: &Map<String, Value>) -> Result<Vec<(String, String)>, String> 
 /// here, which takes the place of a tool of the same name.
 pub(super) fn with_offered(mut tools: Vec<realtime::Tool>, backend: &Backend) -> Vec<realtime::Tool> {
     if let FunctionCalls::Server(table) = &backend.function_calls {
-        tools.retain(|tool| !table.offered().any(|offered| tool.name.as_ref() == Some(&offered.name)));
-        tools.extend(table.offered().map(tool));
+        tools.retain(|tool| {
+            !table.offered(&backend.name).any(|offered| tool.name.as_ref() == Some(&offered.name))
+        });
+        tools.extend(table.offered(&backend.name).map(tool));
     }
     tools
 }

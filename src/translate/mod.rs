@@ -11,11 +11,13 @@
 //! | `to_upstream.rs` | the client's other messages | events |
 //! | `to_client.rs` | upstream's events | messages |
 //! | `beta.rs` | events of the present API | events of the beta, for upstreams that speak that |
+//! | `deepgram/` | messages that are passed through | the same with the few changes that are made to them |
 //! | `audio.rs`, `resample.rs`, `g711.rs` | audio | the same in another format |
 
 pub mod audio;
 pub mod beta;
 mod context;
+pub mod deepgram;
 mod formats;
 pub mod functions;
 pub mod g711;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{Backend, TurnDetection},
     protocol::{
-        agent::{Agent, AgentSettings, Notice, OneOrMany, Settings, Speak, Think},
+        agent::{Agent, AgentSettings, Notice, OneOrMany, Settings, Speak},
         audio::{self, AudioFormat},
         realtime, shorten,
     },
@@ -226,7 +226,7 @@ pub fn translate(settings: &Settings, backend: &Backend) -> Result<Translated, S
     Ok(Translated {
         session,
         audio,
-        from_component: from_component(agent),
+        from_component: agent.is_of_component(),
         greeting,
         turns: turn_taking(turn_detection, backend.barge_in),
         prompt,
@@ -245,19 +245,6 @@ pub fn instructions(prompt: Option<&str>, previous: &str) -> Option<String> {
         (Some(prompt), false) => Some(format!("{prompt}\n\n{previous}")),
         (None, false) => Some(previous.to_owned()),
     }
-}
-
-fn from_component(agent: &AgentSettings) -> bool {
-    let of_component = |think: &Think| {
-        think.tool_choice.is_some()
-            || think.output_modalities.is_some()
-            || think.max_output_tokens.is_some()
-            || think.managed_prompt.is_some()
-    };
-    agent.idle_timeout_ms.is_some()
-        || agent.session_audio_output.is_some()
-        || agent.use_openai_manual_audio_commit.is_some()
-        || agent.think.as_ref().is_some_and(|think| think.as_slice().iter().any(of_component))
 }
 
 fn transcription(

@@ -4,9 +4,11 @@
 mod client;
 mod fragments;
 mod frame_guard;
+mod frames;
 mod socket;
 
 pub use client::websocket_client;
-pub use fragments::{Fragments, Joined};
+pub use fragments::{Fragments, Joined, MessageSize};
 pub use frame_guard::{FrameGuard, TooLarge};
+pub use frames::{fragment, message, opcode};
 pub use socket::tuned;

@@ -1,6 +1,5 @@
 //! What is accepted, and what it becomes.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -14,18 +13,24 @@ use super::{BACKEND, load, load_with};
 #[test]
 fn the_embedded_default_has_every_default_and_the_simulator() {
     let config = Config::from_toml(DEFAULT_NAME, DEFAULT_TEXT, []).expect("default.toml");
-    let url = BackendUrl::SelfPath("/sim/openai".into());
+    let agent = BackendUrl::SelfPath("/sim/deepgram/v1/agent/converse".into());
     let expected = Config {
         server: Server::default(),
         logging: Logging::default(),
         auth: Auth::default(),
         limits: Limits::default(),
         functions: Arc::default(),
-        simulator: Simulator { enabled: true, options: BTreeMap::new() },
-        backends: vec![Backend {
-            aliases: vec!["/v1/agent/converse".into()],
-            ..Backend::new("openai", "/openai", url)
-        }],
+        simulator: Simulator { enabled: true, ..Simulator::default() },
+        backends: vec![
+            Backend {
+                aliases: vec!["/v1/agent/converse".into()],
+                ..Backend::new("openai", "/openai", BackendUrl::SelfPath("/sim/openai".into()))
+            },
+            Backend {
+                aliases: vec!["/v1/listen".into(), "/v2/listen".into()],
+                ..Backend::passed_through("deepgram", "/deepgram-proxy", agent)
+            },
+        ],
         warnings: Vec::new(),
     };
     assert_eq!(config, expected);
@@ -70,7 +75,8 @@ fn a_backend_of_five_keys_and_host_and_port_are_enough() {
 #[test]
 fn every_example_loads() {
     let mut names = Vec::new();
-    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"].map(|name| (name.to_owned(), "sk-test".to_owned()));
+    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "DEEPGRAM_API_KEY"]
+        .map(|name| (name.to_owned(), "sk-test".to_owned()));
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).expect("config/") {
         let path = entry.expect("entry").path();
         let text = std::fs::read_to_string(&path).expect("readable");
@@ -80,7 +86,7 @@ fn every_example_loads() {
         names.push(path.file_name().expect("name").to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["azure.toml", "default.toml", "functions.toml", "openai.toml"]);
+    assert_eq!(names, ["azure.toml", "deepgram.toml", "default.toml", "functions.toml", "openai.toml"]);
 }
 
 #[test]
@@ -269,15 +275,18 @@ fn empty_text_takes_an_optional_value_away() {
 #[test]
 fn tools_headers_and_simulator_options_are_carried_over() {
     let text = format!(
-        "[simulator]\nenabled = true\n[simulator.openai]\ndelay_ms = 5\nspeech = \"on\"\nstrict = true\nrate = 0.5\n{BACKEND}\
+        "[simulator]\nenabled = true\n[simulator.openai]\ndelay_ms = 5\nspeech = \"on\"\nstrict = true\nrate = 0.5\n\
+         [simulator.deepgram]\ndrop_after = 3\n{BACKEND}\
          headers = {{ \"OpenAI-Beta\" = \"realtime=v1\" }}\n\
          [[backends.tools]]\nname = \"now\"\n\
          [[backends.tools]]\nname = \"weather\"\ndescription = \"d\"\n\
          parameters = {{ type = \"object\", required = [\"b\"], properties = {{ b = {{ type = \"string\" }}, a = {{ maximum = 5 }} }} }}\n"
     );
     let config = load(&text).expect("tools");
-    let options: Vec<_> = config.simulator.options.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let options: Vec<_> = config.simulator.openai.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(options, [("delay_ms", "5"), ("rate", "0.5"), ("speech", "on"), ("strict", "true")]);
+    let options: Vec<_> = config.simulator.deepgram.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(options, [("drop_after", "3")]);
     let backend = &config.backends[0];
     assert_eq!(backend.headers["OpenAI-Beta"], "realtime=v1");
     assert_eq!(backend.tools[0].parameters, json!({"type": "object", "properties": {}}));

@@ -39,7 +39,7 @@ fn sections_and_types_follow_the_key() {
     assert_eq!((config.server.host.as_str(), config.server.port), ("localhost", 9000));
     assert_eq!((config.logging.level, config.logging.log_content), (LevelFilter::Debug, true));
     assert_eq!(config.limits.idle_timeout, None);
-    assert_eq!(config.simulator.options["delay_ms"], "5");
+    assert_eq!(config.simulator.openai["delay_ms"], "5");
     assert_eq!(config.auth.allowed_origins, ["https://a", "http://b:1"]);
     let functions = &config.functions;
     assert_eq!(functions.client_timeout, Duration::from_millis(7));

@@ -50,7 +50,8 @@ fn a_name_has_its_own_route_then_the_built_in_one_then_that_of_any() {
          [[functions.route]]\nnames = [\"g\", \"k\"]\nurl = \"https://g\"\n{BACKEND}"
     );
     let functions = load(&text).expect("three routes").functions;
-    let target = |name| format!("{:?}", functions.route(name).unwrap_or_else(|| panic!("no {name}")).target);
+    let target =
+        |name| format!("{:?}", functions.route(name, None).unwrap_or_else(|| panic!("no {name}")).target);
     for (name, expected) in [
         ("f", "https://h/"),
         ("k", "https://g/"),
@@ -62,7 +63,7 @@ fn a_name_has_its_own_route_then_the_built_in_one_then_that_of_any() {
         assert_eq!(target(name), expected, "{name}");
     }
     let functions = load(&format!("{ROUTE}{BACKEND}")).expect("one route").functions;
-    assert_eq!(functions.route("other"), None);
+    assert_eq!(functions.route("other", None), None);
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn the_operators_own_takes_the_place_of_a_built_in_function() {
     for (more, expected) in [("url = \"https://mine\"", "https://mine/"), ("", "GetCurrentTime")] {
         let functions = load(&format!("{route}{more}\n{BACKEND}")).expect(more).functions;
         assert_eq!(functions.routes.len(), 1, "{more}");
-        let target = functions.route("get_current_time").map(|route| format!("{:?}", route.target));
+        let target = functions.route("get_current_time", None).map(|route| format!("{:?}", route.target));
         assert_eq!(target.as_deref(), Some(expected));
     }
     let route = route_of("names = [\"get_current_time\"]\ntimeout_ms = 5");
@@ -89,7 +90,7 @@ fn a_described_function_is_offered() {
     );
     let functions = load(&text).expect("five routes").functions;
     let offered: Vec<_> = functions
-        .offered()
+        .offered("b")
         .map(|tool| (tool.name.as_str(), tool.description.as_deref(), tool.parameters.to_string()))
         .collect();
     let of_time = BuiltIn::GetCurrentTime.parameters();
@@ -115,7 +116,7 @@ fn a_backend_holds_the_routes_if_it_is_told_to() {
     assert_eq!(config.backends[0].function_calls, FunctionCalls::Client);
     let FunctionCalls::Server(functions) = &config.backends[1].function_calls else { panic!("server") };
     assert!(Arc::ptr_eq(functions, &config.functions));
-    assert!(functions.route("f").is_some());
+    assert!(functions.route("f", None).is_some());
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 mod accepted;
 mod addresses;
+mod deepgram;
 mod environment;
 mod functions;
+mod limits;
 mod refused;
+mod routed_backends;
 mod shown;
 
 use super::{Config, ConfigError};
@@ -12,6 +15,10 @@ use super::{Config, ConfigError};
 /// A backend of the four required keys; more keys may follow it.
 const BACKEND: &str =
     "[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"wss://h\"\n";
+
+/// A passed-through backend of the four required keys; more keys may follow it.
+const DEEPGRAM: &str = "[[backends]]\nname = \"dg\"\nkind = \"deepgram-agent\"\npath = \"/dg\"\n\
+                        url = \"wss://agent.deepgram.com/v1/agent/converse\"\n";
 
 /// A route of the two required keys; more keys may follow it, and a backend must.
 const ROUTE: &str = "[[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\n";

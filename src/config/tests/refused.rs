@@ -27,7 +27,7 @@ fn unknown_keys_come_first() {
         ("[auth]\ntokens = [\"x\"]\n", "auth.tokens"),
         ("[functions]\nmax_qeued = 1\n", "functions.max_qeued"),
         ("[[functions.route]]\nname = \"f\"\n", "functions.route[0].name"),
-        ("[simulator.deepgram]\nx = 1\n", "simulator.deepgram"),
+        ("[simulator.azure]\nx = 1\n", "simulator.azure"),
         (
             "[[backends]]\nname = \"a\"\ndeferred_respnse_timeout_ms = 1\n",
             "backends[0].deferred_respnse_timeout_ms",
@@ -78,6 +78,10 @@ fn values_of_the_wrong_type() {
         (
             "[simulator.openai]\nx = [1]\n",
             "simulator.openai.x: expected text, a number, true or false, found a list",
+        ),
+        (
+            "[simulator.deepgram]\nx = { y = 1 }\n",
+            "simulator.deepgram.x: expected text, a number, true or false, found a table",
         ),
     ] {
         refuses(text, &[], &format!("my.toml: {expected}"));
@@ -147,7 +151,7 @@ fn bad_keys_of_a_backend() {
             "function_calls: \"both\" is not known, must be \"client\" or \"server\"",
         ),
         ("dialect = \"x\"", "dialect: \"x\" is not known, must be \"auto\", \"deepgram\" or \"component\""),
-        ("auth_header = \"token\"", "auth_header: \"token\" is not known, must be \"bearer\" or \"api-key\""),
+        ("auth_header = \"token\"", "auth_header: \"token\" does not belong to kind \"openai-realtime\""),
         ("api_shape = \"alpha\"", "api_shape: \"alpha\" is not known, must be \"auto\", \"ga\" or \"beta\""),
         ("greeting_mode = \"sing\"", "greeting_mode: \"sing\" is not known, must be \"text\" or \"speak\""),
         (
@@ -250,8 +254,8 @@ fn bad_keys_of_a_backend() {
     ] {
         refuses(&format!("{BACKEND}{line}\n"), &[], &format!("my.toml: backends[0].{expected}"));
     }
-    let kind = BACKEND.replace("openai-realtime", "deepgram-agent");
-    let reason = "\"deepgram-agent\" is not known, must be \"openai-realtime\"";
+    let kind = BACKEND.replace("openai-realtime", "deepgram");
+    let reason = "\"deepgram\" is not known, must be \"openai-realtime\" or \"deepgram-agent\"";
     refuses(&kind, &[], &format!("my.toml: backends[0].kind: {reason}"));
 }
 

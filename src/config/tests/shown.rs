@@ -1,7 +1,7 @@
 //! What `voxbridge check` prints: all of it, readable again, without a secret.
 
 use super::super::*;
-use super::{BACKEND, load, load_with};
+use super::{BACKEND, DEEPGRAM, load, load_with};
 
 #[test]
 fn the_default_shows_every_value_and_reads_back() {
@@ -42,6 +42,7 @@ allowed_endpoint_hosts = []
 
 [[functions.route]]
 names = ["get_current_time"]
+# backends is not set
 # url is not set
 timeout_ms = 10000
 # description is not set
@@ -52,24 +53,26 @@ enabled = true
 
 [simulator.openai]
 
+[simulator.deepgram]
+
 [[backends]]
 name = "openai"
 kind = "openai-realtime"
 path = "/openai"
 aliases = ["/v1/agent/converse"]
 url = "self:/sim/openai"
-model = "gpt-realtime"
 # api_key is not set
 auth_header = "bearer"
-api_shape = "auto"
 headers = {}
 # tls_ca_file is not set
 function_calls = "client"
 dialect = "auto"
-deferred_response_timeout_ms = 20000
-allow_client_json_passthrough = false
 connect_timeout_ms = 10000
 dial_attempts = 2
+model = "gpt-realtime"
+api_shape = "auto"
+deferred_response_timeout_ms = 20000
+allow_client_json_passthrough = false
 greeting_mode = "text"
 lock = []
 barge_in = true
@@ -79,6 +82,44 @@ transcription = { model = "gpt-4o-transcribe" }
 voices = {}
 # instructions is not set
 tools = []
+
+[backends.limits]
+before_ready_bytes = 2097152
+leg_bytes = 4194304
+max_message_bytes = 1048576
+max_upstream_message_bytes = 33554432
+settings_timeout_s = 60
+idle_timeout_s = 300
+max_session_s = 0
+slow_client_timeout_s = 10
+
+[[backends]]
+name = "deepgram"
+kind = "deepgram-agent"
+path = "/deepgram-proxy"
+aliases = ["/v1/listen", "/v2/listen"]
+url = "self:/sim/deepgram/v1/agent/converse"
+# api_key is not set
+auth_header = "token"
+headers = {}
+# tls_ca_file is not set
+function_calls = "client"
+dialect = "auto"
+connect_timeout_ms = 10000
+dial_attempts = 2
+transcription_url = "self:/sim/deepgram/v1/listen"
+query_defaults = {}
+repair_component_messages = true
+
+[backends.limits]
+before_ready_bytes = 2097152
+leg_bytes = 4194304
+max_message_bytes = 1048576
+max_upstream_message_bytes = 33554432
+settings_timeout_s = 60
+idle_timeout_s = 300
+max_session_s = 0
+slow_client_timeout_s = 10
 "#
     );
     assert_eq!(load(&shown).expect("shown"), config);
@@ -92,16 +133,23 @@ fn everything_but_secrets_reads_back() {
          [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
          [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\
          [[functions.route]]\nnames = [\"get_current_time\"]\ndescription = \"now\"\n\
-         [simulator.openai]\n\"odd name\" = \"a \\\"b\\\"\"\n\
+         [[functions.route]]\nnames = [\"f\", \"g\"]\nbackends = [\"dg\", \"a\"]\nurl = \"https://h\"\n\
+         [simulator.openai]\n\"odd name\" = \"a \\\"b\\\"\"\n[simulator.deepgram]\nx = 1\n\
          {BACKEND}instructions = \"one\\ntwo \\\"three\\\" \\u007f\"\nmodel = \"\"\nvoice = \"marin\"\n\
          turn_detection = {{ type = \"semantic_vad\", eagerness = \"high\" }}\n\
          transcription = {{ model = \"m\", language = \"en\", prompt = \"p\" }}\n\
          tools = [{{ name = \"t\", description = \"d\", parameters = {{ a = [1, 2.0, true, \"x\"], \"b c\" = {{}} }} }}]\n\
          lock = [\"voice\", \"instructions\"]\nvoices = {{ \"aura-2-thalia-en\" = \"coral\", \"*\" = \"a\\\"b\" }}\nfunction_calls = \"server\"\n\
          {}turn_detection = {{ type = \"manual\" }}\nbarge_in = false\n\
-         {}turn_detection = {{ idle_timeout_ms = 6000, threshold = 1 }}\n",
+         {}turn_detection = {{ idle_timeout_ms = 6000, threshold = 1 }}\n\
+         [backends.limits]\nleg_bytes = 5000\nmax_session_s = 9\n\
+         {DEEPGRAM}transcription_url = \"wss://h/x/v2/listen?a=b\"\nrepair_component_messages = false\n\
+         auth_header = \"subprotocol\"\nfunction_calls = \"server\"\ndialect = \"component\"\n\
+         query_defaults = {{ z = 0.5, \"a b\" = [\"one\", 2, true], keyterm = \"a, \\\"b\\\"\" }}\n\
+         {}transcription_url = \"\"\nauth_header = \"bearer\"\n",
         BACKEND.replace("\"a\"", "\"b\"").replace("/a", "/b"),
         BACKEND.replace("\"a\"", "\"c\"").replace("/a", "/c"),
+        DEEPGRAM.replace("\"dg\"", "\"e\"").replace("/dg", "/e"),
     );
     let config = load(&text).expect("text");
     assert_eq!(load(&config.show()).expect("shown"), config);
@@ -132,5 +180,21 @@ fn secrets_appear_nowhere() {
     assert!(shown.contains("url = \"ws://h/?a=b&Api-Key=***&access_token=***\"\n"));
     assert_eq!(Secret::new("sekrit").to_string(), "***");
     assert_eq!(format!("{:?}", Secret::new("sekrit")), "***");
+    load(&shown).expect("still a configuration");
+}
+
+#[test]
+fn parameters_that_look_like_keys_are_hidden_as_in_urls() {
+    let text = format!(
+        "{DEEPGRAM}transcription_url = \"wss://h/v1/listen?access_token=sekrit\"\n\
+         query_defaults = {{ model = \"m\", keyterm = \"a\", keyterms = \"sekrit\", api_key = \"sekrit\", Secret = [\"sekrit\", \"sekrit\"] }}\n"
+    );
+    let config = load(&text).expect("parameters");
+    let shown = config.show();
+    assert!(shown.contains("transcription_url = \"wss://h/v1/listen?access_token=***\"\n"));
+    let parameters =
+        r#"{ Secret = ["***", "***"], api_key = "***", keyterm = "a", keyterms = "***", model = "m" }"#;
+    assert!(shown.contains(&format!("query_defaults = {parameters}\n")), "{shown}");
+    assert!(!format!("{config:?} {:?}", config.backends[0].kind).contains("sekrit"));
     load(&shown).expect("still a configuration");
 }

@@ -35,6 +35,7 @@ fn call() -> Call {
         id: "call_1".into(),
         name: "look_up".to_owned(),
         arguments: "{}".to_owned(),
+        backend: None,
         endpoint: None,
         traceparent: None,
     }

@@ -5,7 +5,7 @@ mod beta;
 mod grammar;
 mod odd_servers;
 mod oracle;
-mod render;
+pub(super) mod render;
 mod scenario;
 mod simulated;
 mod transcript;

@@ -139,6 +139,7 @@ impl Oracle {
             }
             Effect::OpenUpstream
             | Effect::UseAudio(_)
+            | Effect::Ping(_)
             | Effect::Pause(_)
             | Effect::Resume(_)
             | Effect::Held(_)
@@ -155,6 +156,7 @@ impl Oracle {
                     "audio comes after AgentStartedSpeaking and before the end signals",
                 );
             }
+            ClientFrame::Frame(_) => return Err("a gate passes no frames through"),
             ClientFrame::Message(message) => message,
         };
         match message {

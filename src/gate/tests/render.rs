@@ -4,13 +4,14 @@
 use crate::{
     gate::{ClientFrame, Effect, Leg, UpstreamFrame},
     protocol::{
+        Frame,
         agent::{Role, ServerMessage},
         realtime::{ClientEvent, Item},
     },
 };
 
 /// One effect as one line.
-pub(super) fn line(effect: &Effect) -> String {
+pub(in crate::gate) fn line(effect: &Effect) -> String {
     match effect {
         Effect::OpenUpstream => "dial".to_owned(),
         Effect::UseAudio(plan) => {
@@ -19,12 +20,14 @@ pub(super) fn line(effect: &Effect) -> String {
         }
         Effect::ToClient(ClientFrame::Audio(audio)) => format!("client audio {}", audio.len()),
         Effect::ToClient(ClientFrame::Message(message)) => format!("client {}", message_line(message)),
+        Effect::ToClient(ClientFrame::Frame(frame)) => format!("client {}", passed(frame)),
         Effect::ToUpstream(frame) => format!("up {}", frame_line(frame)),
         Effect::Execute(run) => {
             let place = run.endpoint.as_ref().map(|endpoint| format!(" at {}", endpoint.url));
             format!("run {}={}({}){}", run.id, run.name, run.arguments, place.unwrap_or_default())
         }
         Effect::CancelFunction(id) => format!("cancel {id}"),
+        Effect::Ping(leg) => format!("ping {}", leg_name(*leg)),
         Effect::Pause(leg) => format!("pause {}", leg_name(*leg)),
         Effect::Resume(leg) => format!("resume {}", leg_name(*leg)),
         Effect::Held(rule) => format!("held {rule}"),
@@ -125,12 +128,19 @@ fn message_line(message: &ServerMessage) -> String {
     }
 }
 
+/// A frame that is passed through: its opcode, what it says, and whether more follows.
+fn passed(frame: &Frame) -> String {
+    let more = if frame.last { "" } else { ".." };
+    format!("{:?} {}{more}", frame.opcode, String::from_utf8_lossy(&frame.payload)).to_lowercase()
+}
+
 fn frame_line(frame: &UpstreamFrame) -> String {
     match frame {
         UpstreamFrame::Audio { audio, .. } => format!("append {}", audio.len()),
         UpstreamFrame::Silence { length, .. } => format!("silence {} ms", length.as_millis()),
         UpstreamFrame::Raw(json) => format!("raw {json}"),
         UpstreamFrame::Event(event) => event_line(event),
+        UpstreamFrame::Frame(frame) => passed(frame),
     }
 }
 

@@ -411,7 +411,7 @@ impl Run {
                     UpstreamFrame::Audio { event_id, .. } => {
                         self.ids.insert("$append", event_id.to_string());
                     }
-                    UpstreamFrame::Raw(_) | UpstreamFrame::Silence { .. } => (),
+                    UpstreamFrame::Raw(_) | UpstreamFrame::Silence { .. } | UpstreamFrame::Frame(_) => (),
                 }
             }
             _ => (),

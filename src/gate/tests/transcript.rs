@@ -54,6 +54,7 @@ fn symbol(effect: &Effect) -> Option<&str> {
     let Effect::ToClient(frame) = effect else { return None };
     Some(match frame {
         ClientFrame::Audio(_) => "audio",
+        ClientFrame::Frame(_) => "frame",
         ClientFrame::Message(ServerMessage::ConversationText(text)) => match text.role {
             Role::User => "ConversationText(user)",
             Role::Assistant => "ConversationText(assistant)",

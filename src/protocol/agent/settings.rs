@@ -125,6 +125,32 @@ wire! {
     SessionAudioOutput { format: Value, speed: Number, voice: Value }
 }
 
+impl AgentSettings {
+    /// The members that are the web component's own (B3).
+    pub const OF_COMPONENT: [&str; 3] = ["idleTimeoutMs", "sessionAudioOutput", "useOpenAIManualAudioCommit"];
+
+    /// Whether one of the component's own members is there, here or in `think`.
+    pub fn is_of_component(&self) -> bool {
+        self.idle_timeout_ms.is_some()
+            || self.session_audio_output.is_some()
+            || self.use_openai_manual_audio_commit.is_some()
+            || self.think.as_ref().is_some_and(|think| think.as_slice().iter().any(Think::is_of_component))
+    }
+}
+
+impl Think {
+    /// The members that are the web component's own (B3).
+    pub const OF_COMPONENT: [&str; 4] =
+        ["toolChoice", "outputModalities", "maxOutputTokens", "managedPrompt"];
+
+    fn is_of_component(&self) -> bool {
+        self.tool_choice.is_some()
+            || self.output_modalities.is_some()
+            || self.max_output_tokens.is_some()
+            || self.managed_prompt.is_some()
+    }
+}
+
 /// A vendor's provider object. Its members depend on the vendor, so they stay as they came.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,6 +1,8 @@
 //! Translation from outside: JSON of one protocol in, JSON of the other out.
 
 mod beta;
+mod deepgram;
+mod deepgram_properties;
 mod functions;
 mod settings;
 mod to_client;

@@ -1,0 +1,293 @@
+//! The gate of a connection that is passed through: frames go from leg to leg as they are and in their order.
+//!
+//! Pure, like [`Gate`](super::Gate): no socket, no clock, no log. It looks into text only where something
+//! must be done about it, and into no binary frame:
+//!
+//! | File | What it looks for, or says itself |
+//! |---|---|
+//! | `lane.rs` | one direction: where a message begins and ends |
+//! | `from_client.rs` | the client's text: what Deepgram would refuse, answers to calls that were not the client's |
+//! | `from_upstream.rs` | upstream's text: calls that the gateway runs |
+//! | `functions.rs` | those calls, and their answers |
+//! | `turn_end.rs` | the end of a turn, which the component waits for |
+//! | `keep_alive.rs` | silence of the client |
+//! | `closing.rs`, `pressure.rs` | the end, and a leg that does not read |
+
+mod closing;
+mod from_client;
+mod from_upstream;
+mod functions;
+mod keep_alive;
+mod lane;
+mod pressure;
+#[cfg(test)]
+mod tests;
+mod turn_end;
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    ClientFrame, CloseReason, DIAL_GRACE, Effect, Input, Leg, Limits, Phase, Rule, UpstreamFrame,
+    closing::Closing,
+    outbox::Outbox,
+    timers::{Timer, Timers},
+};
+use crate::{
+    config::{Backend, Dialect, FunctionCalls, ListenVersion},
+    protocol::Frame,
+};
+use functions::PoolCalls;
+use keep_alive::KeepAlive;
+use lane::Lane;
+use turn_end::TurnEnd;
+
+/// What a client of a Deepgram backend came for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// A conversation (Voice Agent protocol).
+    Agent,
+    /// Transcription (listen protocol) of this version.
+    Transcription(ListenVersion),
+}
+
+/// The state machine of one connection that is passed through.
+pub struct Relay {
+    backend: Arc<Backend>,
+    limits: Limits,
+    service: Service,
+    phase: Phase,
+    up: Lane,
+    down: Lane,
+    to_client: Outbox<ClientFrame>,
+    to_upstream: Outbox<UpstreamFrame>,
+    paused_client: bool,
+    paused_upstream: bool,
+    socket_open: bool,
+    /// The client has sent its first Settings.
+    settings_seen: bool,
+    /// Whether the client is the component.
+    component: bool,
+    turn_end: TurnEnd,
+    keep_alive: KeepAlive,
+    calls: PoolCalls,
+    /// Whole messages that the client was sent; version 2 of the listen protocol numbers them.
+    messages_down: u64,
+    closing: Closing,
+    /// The client went before upstream's socket was open; what it said is still to go up.
+    leaving: Option<CloseReason>,
+    timers: Timers,
+    effects: Vec<Effect>,
+}
+
+impl Relay {
+    /// A relay for a connection to `backend`, which is Deepgram's.
+    pub fn new(backend: Arc<Backend>, limits: Limits, service: Service) -> Self {
+        Self {
+            phase: Phase::Opening,
+            up: Lane::default(),
+            down: Lane::default(),
+            to_client: Outbox::default(),
+            to_upstream: Outbox::default(),
+            paused_client: false,
+            paused_upstream: false,
+            socket_open: false,
+            settings_seen: false,
+            component: service == Service::Agent && backend.dialect == Dialect::Component,
+            turn_end: TurnEnd::default(),
+            keep_alive: KeepAlive::new(service),
+            calls: PoolCalls::default(),
+            messages_down: 0,
+            closing: Closing::default(),
+            leaving: None,
+            timers: Timers::default(),
+            effects: Vec::new(),
+            backend,
+            limits,
+            service,
+        }
+    }
+
+    /// Takes in one thing that happened and says what is to be done, in order.
+    #[must_use = "the effects are the relay's only way to act"]
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
+        if self.phase == Phase::Closed && Rule::CloseOnce.is_on() {
+            return vec![Effect::Ignored(Rule::CloseOnce)];
+        }
+        self.expire(now);
+        match input {
+            Input::Timeout => (),
+            Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
+            Input::ClientClosed(end) => self.client_closed(end, now),
+            Input::UpstreamClosed { end, .. } => self.upstream_closed(end, now),
+            Input::UpstreamRefused(error) => {
+                self.upstream_gone();
+                self.end(CloseReason::Unreachable(error), now);
+            }
+            _ if self.phase == Phase::Closing && Rule::CloseOnce.is_on() => {
+                self.effects.push(Effect::Ignored(Rule::CloseOnce));
+            }
+            Input::ClientConnected => self.client_connected(now),
+            Input::ClientAlive => {
+                self.client_is_there(now);
+                self.client_answers(now);
+            }
+            Input::ClientFrame(frame) => {
+                self.client_is_there(now);
+                self.client_frame(frame, now);
+            }
+            Input::UpstreamOpened => self.upstream_opened(now),
+            Input::UpstreamFrame(frame) => self.upstream_frame(frame, now),
+            Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome),
+            Input::Shutdown => self.end(CloseReason::Shutdown, now),
+            Input::Client(_)
+            | Input::ClientAudio(_)
+            | Input::ClientMalformed(_)
+            | Input::Upstream(_)
+            | Input::UpstreamMalformed(_) => {
+                debug_assert!(false, "the legs of a relay decode nothing");
+            }
+        }
+        self.settle(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
+    pub fn deadline(&self) -> Option<Instant> {
+        let functions =
+            self.calls.deadline().filter(|_| !matches!(self.phase, Phase::Closing | Phase::Closed));
+        self.timers.next(!self.paused_upstream).into_iter().chain(functions).min()
+    }
+
+    /// The phase, for logs.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Why the connection ended, once that is decided.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        self.closing.reason()
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.expire_closing(now);
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        self.expire_limits(now);
+        self.expire_silence(now);
+        self.expire_turn(now);
+        self.expire_functions(now);
+    }
+
+    /// What follows from any input: queues that have room, functions that may start, legs to be paused or closed.
+    fn settle(&mut self, now: Instant) {
+        while let Some(frame) = self.to_client.next_frame() {
+            self.effects.push(Effect::ToClient(frame));
+        }
+        if self.socket_open {
+            while let Some(frame) = self.to_upstream.next_frame() {
+                self.effects.push(Effect::ToUpstream(frame));
+            }
+        }
+        self.start_functions(now);
+        self.balance(now);
+        self.close_what_is_empty();
+    }
+
+    fn client_connected(&mut self, now: Instant) {
+        self.effects.push(Effect::OpenUpstream);
+        let dial = self.backend.connect_timeout * self.backend.dial_attempts;
+        self.timers.set(Timer::Dial, now + dial + DIAL_GRACE);
+        if self.service == Service::Agent {
+            self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
+        }
+        if let Some(longest) = self.limits.max_session {
+            self.timers.set(Timer::SessionAge, now + longest);
+        }
+        self.client_is_there(now);
+    }
+
+    /// Transcription is quiet for as long as its user is.
+    fn client_is_there(&mut self, now: Instant) {
+        let limit =
+            self.limits.idle_timeout.filter(|_| self.service == Service::Agent && !self.paused_client);
+        if let Some(longest) = limit {
+            self.timers.set(Timer::ClientIdle, now + longest);
+        }
+    }
+
+    fn upstream_opened(&mut self, now: Instant) {
+        self.timers.stop(Timer::Dial);
+        self.phase = Phase::Active;
+        self.socket_open = true;
+        self.keep_alive.opened();
+        self.wait_for_silence(now);
+        if let Some(reason) = self.leaving.take() {
+            self.end(reason, now);
+        }
+    }
+
+    fn runs_functions(&self) -> bool {
+        self.service == Service::Agent && matches!(self.backend.function_calls, FunctionCalls::Server(_))
+    }
+
+    /// Passes a frame of the client on.
+    fn pass_up(&mut self, frame: Frame) {
+        let ends = frame.last;
+        self.queue_up(frame);
+        if ends {
+            for own in self.up.own_messages() {
+                self.queue_up(own);
+            }
+        }
+    }
+
+    /// Passes a frame of upstream on.
+    fn pass_down(&mut self, frame: Frame) {
+        let ends = frame.last;
+        self.queue_down(frame);
+        if ends {
+            for own in self.down.own_messages() {
+                self.queue_down(own);
+            }
+        }
+    }
+
+    /// Says something to upstream, behind the message that is on its way.
+    fn say_up(&mut self, text: String) {
+        if let Some(frame) = self.up.say(text) {
+            self.queue_up(frame);
+        }
+    }
+
+    /// Says something to the client, behind the message that is on its way.
+    fn say_down(&mut self, text: String) {
+        if let Some(frame) = self.down.say(text) {
+            self.queue_down(frame);
+        }
+    }
+
+    fn queue_up(&mut self, frame: Frame) {
+        let frame = UpstreamFrame::Frame(frame);
+        let weight = frame.weight();
+        self.to_upstream.push(frame, weight, None);
+    }
+
+    fn queue_down(&mut self, frame: Frame) {
+        if self.closing.client_gone() {
+            return;
+        }
+        self.messages_down += u64::from(frame.last);
+        let frame = ClientFrame::Frame(frame);
+        let weight = frame.weight();
+        self.to_client.push(frame, weight, None);
+    }
+
+    fn delivered(&mut self, leg: Leg, bytes: usize, now: Instant) {
+        match leg {
+            Leg::Client => self.to_client.delivered(bytes, |_| ()),
+            Leg::Upstream => self.to_upstream.delivered(bytes, |_| ()),
+        }
+        self.made_progress(leg, now);
+    }
+}
