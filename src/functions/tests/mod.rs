@@ -1,6 +1,7 @@
 //! The pool against applications on loopback, each test with the exact outcome and what the server saw.
 
 mod answers;
+mod backends;
 mod bounds;
 mod endpoints;
 mod retries;

@@ -1,5 +1,6 @@
 //! Functions that the gateway runs: an HTTP application as third neighbour, which may behave as it likes.
 
+mod backends;
 mod floods;
 mod hanging;
 mod hostile;
