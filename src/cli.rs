@@ -35,7 +35,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Run the simulated OpenAI Realtime server alone
+    /// Run the simulated OpenAI and Deepgram servers alone
     Simulate(SimulateArgs),
     /// Talk to an agent and print the conversation
     Talk(TalkArgs),
@@ -49,7 +49,8 @@ struct SimulateArgs {
     /// The port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8090)]
     port: u16,
-    /// Scripted trouble, as in `[simulator.openai]`: `--option delay_ms=100`
+    /// Scripted trouble, as in `[simulator.openai]` and `[simulator.deepgram]`: `--option deepgram.delay_ms=100`, or
+    /// `--option delay_ms=100` for both
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
     options: Vec<(String, String)>,
 }
@@ -90,12 +91,12 @@ fn with_config(path: Option<PathBuf>, run: impl FnOnce(Config) -> ExitCode) -> E
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
     };
-    // Only the simulator knows its options, and they are configuration all the same.
-    match simulator::openai::Options::parse(&config.simulator.openai) {
+    // Only the simulators know their options, and they are configuration all the same.
+    match simulator::Options::parse(&config.simulator.openai, &config.simulator.deepgram) {
         Ok(_) => run(config),
         Err(reason) => {
             let file = path.map_or("config/default.toml".to_owned(), |path| path.display().to_string());
-            failed(&format!("{file}: simulator.openai: {reason}"), 2)
+            failed(&format!("{file}: {reason}"), 2)
         }
     }
 }
@@ -132,15 +133,15 @@ fn serve(config: Config) -> ExitCode {
 
 fn simulate(args: SimulateArgs) -> ExitCode {
     start_logging(&Logging::default());
-    let options = match simulator::openai::Options::parse(args.options) {
+    let with = |options: simulator::Options, (name, value): &(String, String)| options.with(name, value);
+    let options = match args.options.iter().try_fold(simulator::Options::default(), with) {
         Ok(options) => options,
         Err(error) => return failed(&error, 2),
     };
     finished(actix_web::rt::System::new().block_on(async move {
-        let server =
-            HttpServer::new(move || App::new().configure(simulator::openai::configure(options.clone())))
-                .workers(1)
-                .bind((args.host, args.port))?;
+        let server = HttpServer::new(move || App::new().configure(simulator::configure(options.clone())))
+            .workers(1)
+            .bind((args.host, args.port))?;
         let address =
             server.addrs().first().copied().ok_or_else(|| io::Error::other("no address is bound"))?;
         announce(&format!("voxbridge {} simulator listening on http://{address}", env!("CARGO_PKG_VERSION")));

@@ -44,18 +44,17 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// A listener with the configuration it will serve.
 pub struct Server {
     config: Arc<Config>,
-    simulator: simulator::openai::Options,
+    simulator: simulator::Options,
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
     /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
-    /// of the simulator is wrong.
+    /// of a simulator is wrong.
     pub fn bind(config: Config) -> io::Result<Self> {
-        let simulator = simulator::openai::Options::parse(&config.simulator.openai).map_err(|reason| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("simulator.openai: {reason}"))
-        })?;
+        let simulator = simulator::Options::parse(&config.simulator.openai, &config.simulator.deepgram)
+            .map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
         let address = listener.local_addr()?;
         Ok(Self { config: Arc::new(config), simulator, listener, address })
@@ -94,7 +93,7 @@ impl Server {
                 }
             }
             if config.simulator.enabled {
-                app = app.configure(simulator::openai::configure(simulator.clone()));
+                app = app.configure(simulator::configure(simulator.clone()));
             }
             app
         })

@@ -22,7 +22,7 @@ pub(super) fn speak(text: &str, format: Format, speed: f64) -> Vec<Segment> {
         .into_iter()
         .map(|(text, clips)| {
             let recorded = clips.iter().flat_map(|&clip| RECORDED[clip].iter().copied()).collect::<Vec<_>>();
-            let step = speed * 24.0 / format.samples_per_ms() as f64;
+            let step = speed * 24_000.0 / f64::from(format.rate);
             Segment { text: text.to_owned(), samples: resampled(&recorded, step) }
         })
         .collect()
@@ -160,7 +160,7 @@ mod tests {
             "{\"a\":1}",
         ] {
             let spoken: String =
-                speak(text, Format::Pcm, 1.0).into_iter().map(|segment| segment.text).collect();
+                speak(text, Format::PCM, 1.0).into_iter().map(|segment| segment.text).collect();
             assert_eq!(spoken.trim_end(), text.trim_end());
         }
     }
@@ -176,8 +176,10 @@ mod tests {
     #[test]
     fn format_and_speed_set_the_length() {
         let samples = |format, speed| speak("hello", format, speed)[0].samples.len();
-        let recorded = samples(Format::Pcm, 1.0);
-        assert_eq!(samples(Format::Mulaw, 1.0), recorded / 3);
-        assert_eq!(samples(Format::Pcm, 0.5), recorded * 2);
+        let recorded = samples(Format::PCM, 1.0);
+        assert_eq!(samples(Format::MULAW, 1.0), recorded / 3);
+        assert_eq!(samples(Format::PCM, 0.5), recorded * 2);
+        let wide = Format { rate: 48_000, ..Format::PCM };
+        assert_eq!(samples(wide, 1.0), recorded * 2);
     }
 }

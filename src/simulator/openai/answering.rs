@@ -14,7 +14,6 @@ use super::{
     script::{self, Ending, Manner},
     session::{Later, Session},
 };
-use crate::simulator::codec::Format;
 
 /// Who wants a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl Session {
         let speed = output["speed"].as_f64().unwrap_or(1.0);
         let is_audio = config["output_modalities"][0] == "audio";
         let manner = Manner {
-            audio: is_audio.then(|| (Format::of(&output["format"]), speed)),
+            audio: is_audio.then(|| (configuration::format_of(&output["format"]), speed)),
             max_tokens: config["max_output_tokens"].as_u64(),
             options: &self.options,
         };

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::Fault;
+use crate::simulator::codec::Format;
 
 /// What has happened in the session that forbids some changes.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +84,15 @@ pub(super) fn updated(current: &Value, update: &Value, progress: Progress) -> Re
         return Err(Fault::value("session.audio.input.turn_detection", "gpt-realtime-whisper needs null"));
     }
     Ok(next)
+}
+
+/// Reads a format object that the schema has accepted ("OpenAI Realtime, Formats"); PCM where it says nothing.
+pub(super) fn format_of(object: &Value) -> Format {
+    match object["type"].as_str() {
+        Some("audio/pcmu") => Format::MULAW,
+        Some("audio/pcma") => Format::ALAW,
+        _ => Format::PCM,
+    }
 }
 
 fn refuse_changes(current: &Value, update: &Value, progress: Progress) -> Result<(), Fault> {

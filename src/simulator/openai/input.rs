@@ -75,7 +75,7 @@ impl InputBuffer {
         bytes: &[u8],
         sensitivity: Option<Sensitivity>,
     ) -> Result<Vec<Heard>, Fault> {
-        if self.format == Format::Pcm && !bytes.len().is_multiple_of(2) {
+        if self.format == Format::PCM && !bytes.len().is_multiple_of(2) {
             return Err(Fault::value("audio", "expected whole 16-bit samples"));
         }
         if self.audio.len() + bytes.len() > LIMIT_BYTES {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_bounds_of_speech_do_not_depend_on_how_audio_is_cut() {
-        for format in [Format::Pcm, Format::Mulaw, Format::Alaw] {
+        for format in [Format::PCM, Format::MULAW, Format::ALAW] {
             let audio = sentence(format);
             for size in [2, 34, 1000, audio.len()] {
                 let mut buffer = InputBuffer::new(format);
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_commit_needs_100_ms_and_takes_everything() {
-        let mut buffer = InputBuffer::new(Format::Pcm);
+        let mut buffer = InputBuffer::new(Format::PCM);
         assert_eq!(buffer.append(&[0; 4798], None), Ok(Vec::new()));
         assert_eq!(buffer.commit(), None);
         assert_eq!(buffer.append(&[0; 2], None), Ok(Vec::new()));
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn silence_is_not_hoarded_while_the_detector_listens() {
-        let mut buffer = InputBuffer::new(Format::Pcm);
+        let mut buffer = InputBuffer::new(Format::PCM);
         assert_eq!(buffer.append(&vec![0; 48_000 * 60], VAD), Ok(Vec::new()));
         assert_eq!(buffer.span_ms(), (59_600, 60_000));
         assert!(buffer.append(&[0; 3], VAD).is_err());

@@ -1,7 +1,9 @@
 //! The trouble a simulated session makes on purpose, as names and text values: one set for the configuration
 //! file and the query string. Knows nothing of sessions.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
+
+use crate::simulator::values::{milliseconds, number, read, some_text, within, word, words};
 
 /// Scripted trouble. The default makes none.
 ///
@@ -101,8 +103,14 @@ impl Options {
     /// # Errors
     /// The text names the unknown option or the bad value.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
-        let bad = |why: String| format!("simulator option {name} = \"{value}\": {why}");
-        let set: Result<(), String> = match name {
+        let set = self.set(name, value).ok_or_else(|| format!("unknown simulator option {name}"))?;
+        set.map_err(|why| format!("simulator option {name} = \"{value}\": {why}"))?;
+        Ok(self)
+    }
+
+    /// Sets an option; `None` if there is none of this name.
+    pub(in crate::simulator) fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        Some(match name {
             "require_model" => read(value, &mut self.require_model),
             "azure_key" => some_text(value).map(|key| self.azure_key = Some(key)),
             "transcript" => read(value, &mut self.transcript),
@@ -111,7 +119,7 @@ impl Options {
             "updated_delay_ms" => milliseconds(value).map(|delay| self.updated_delay = delay),
             "item_added_delay_ms" => milliseconds(value).map(|delay| self.item_added_delay = delay),
             "response_delay_ms" => milliseconds(value).map(|delay| self.response_delay = delay),
-            "drop" => event_types(value).map(|types| self.drop.extend(types)),
+            "drop" => words(value).map(|types| self.drop.extend(types)),
             "reorder" => read(value, &mut self.reorder),
             "refuse" => number(value, 400..=599).map(|status| self.refuse = Some(status)),
             "fail" => word(value).map(|code| self.fail = Some(code)),
@@ -132,56 +140,9 @@ impl Options {
             "session_expired_after_ms" => {
                 milliseconds(value).map(|after| self.session_expired_after = Some(after))
             }
-            _ => return Err(format!("unknown simulator option {name}")),
-        };
-        set.map_err(bad)?;
-        Ok(self)
+            _ => return None,
+        })
     }
-}
-
-fn read<T: FromStr<Err: fmt::Display>>(value: &str, into: &mut T) -> Result<(), String> {
-    *into = value.parse().map_err(|error: T::Err| error.to_string())?;
-    Ok(())
-}
-
-fn number<T: FromStr<Err: fmt::Display> + PartialOrd + fmt::Display>(
-    value: &str,
-    range: std::ops::RangeInclusive<T>,
-) -> Result<T, String> {
-    let number = value.parse().map_err(|error: T::Err| error.to_string())?;
-    if !range.contains(&number) {
-        return Err(format!("expected {} to {}", range.start(), range.end()));
-    }
-    Ok(number)
-}
-
-fn within<T: FromStr<Err: fmt::Display> + PartialOrd + fmt::Display>(
-    value: &str,
-    range: std::ops::RangeInclusive<T>,
-    into: &mut T,
-) -> Result<(), String> {
-    *into = number(value, range)?;
-    Ok(())
-}
-
-fn milliseconds(value: &str) -> Result<Duration, String> {
-    number(value, 0..=600_000).map(Duration::from_millis)
-}
-
-fn word(value: &str) -> Result<String, String> {
-    let is_word =
-        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
-    is_word
-        .then(|| value.to_owned())
-        .ok_or_else(|| "expected letters, digits, points and underscores".to_owned())
-}
-
-fn some_text(value: &str) -> Result<String, String> {
-    if value.is_empty() { Err("must not be empty".to_owned()) } else { Ok(value.to_owned()) }
-}
-
-fn event_types(value: &str) -> Result<Vec<String>, String> {
-    value.split(',').map(|name| word(name.trim())).collect()
 }
 
 fn type_and_code(value: &str) -> Result<Vec<(String, String)>, String> {

@@ -6,11 +6,11 @@ use std::{collections::VecDeque, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    configuration,
     conversation::Conversation,
     reply::Reply,
     script::{Beat, Ending, Tokens},
 };
-use crate::simulator::codec::Format;
 
 /// A response that runs.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Response {
             }
             Beat::Audio(index, bytes, ms) => {
                 self.audio_ms += ms;
-                let format = Format::of(&self.profile.config["audio"]["output"]["format"]);
+                let format = configuration::format_of(&self.profile.config["audio"]["output"]["format"]);
                 conversation.add_sent_audio(&self.outputs[index].item_id, &bytes, format.bytes_per_ms());
                 let delta = json!(base64_simd::STANDARD.encode_to_string(&bytes));
                 vec![self.part_event("response.output_audio.delta", index, &[("delta", delta)])]

@@ -188,7 +188,7 @@ mod tests {
         let options = Options { audio_speed: 4.0, ..Options::default() };
         let beats = of(
             "Hello. How can I help you?",
-            &Manner { audio: Some((Format::Pcm, 1.0)), max_tokens: None, options: &options },
+            &Manner { audio: Some((Format::PCM, 1.0)), max_tokens: None, options: &options },
         );
         let audio = beats.iter().filter_map(|(_, beat)| {
             if let Beat::Audio(_, bytes, ms) = beat { Some((bytes.len(), *ms)) } else { None }

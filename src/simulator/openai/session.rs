@@ -13,9 +13,12 @@ use super::{
     options::Options,
     response::Response,
     schema::Fault,
-    wire::{Output, Wire},
+    wire::Wire,
 };
-use crate::simulator::codec::Format;
+use crate::simulator::{
+    codec::Format,
+    socket::{self, Output},
+};
 
 /// Who a session is.
 #[derive(Clone, Debug)]
@@ -69,6 +72,46 @@ pub(super) enum Later {
     Transcript { item_id: String, transcript: String, seconds: f64 },
 }
 
+impl socket::Session for Session {
+    fn text(&mut self, message: &str, now: Duration) {
+        self.run_until(now);
+        let event = match self.api.read(message) {
+            Ok(event) => event,
+            Err((fault, event_id)) => return self.refuse(&fault, event_id.as_deref(), now),
+        };
+        let scripted = self.options.error_on.iter().find(|(name, _)| event["type"] == name.as_str());
+        let outcome = match scripted {
+            Some((_, code)) => Err(Fault::new(code, "The simulator was told to refuse this event.")),
+            None => self.client_event(&event, now).map_err(|fault| self.api.blamed(fault)),
+        };
+        if let Err(fault) = outcome {
+            self.refuse(&fault, event["event_id"].as_str(), now);
+        }
+    }
+
+    /// The API has no binary messages.
+    fn binary(&mut self, _message: &[u8], now: Duration) {
+        self.run_until(now);
+        self.refuse(
+            &Fault::new("invalid_event", "Events must be sent as text frames, not binary."),
+            None,
+            now,
+        );
+    }
+
+    fn poll(&mut self, now: Duration) -> Vec<Output> {
+        self.run_until(now);
+        self.wire.take(now, &self.options)
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        if self.wire.is_closed() {
+            return None;
+        }
+        self.wire.due().into_iter().chain([self.next_at()]).min()
+    }
+}
+
 impl Session {
     /// A session at time zero, `session.created` on its way.
     pub(super) fn new(identity: Identity, options: Options) -> Self {
@@ -80,7 +123,7 @@ impl Session {
         let mut session = Self {
             kind,
             conversation: Conversation::default(),
-            input: InputBuffer::new(Format::Pcm),
+            input: InputBuffer::new(Format::PCM),
             responses: Vec::new(),
             speech_item: None,
             owes_answer: false,
@@ -105,47 +148,6 @@ impl Session {
         let created = json!({"type": "session.created", "session": session.config});
         session.send(created, Duration::ZERO);
         session
-    }
-
-    /// Takes a text frame.
-    pub(super) fn text(&mut self, frame: &str, now: Duration) {
-        self.run_until(now);
-        let event = match self.api.read(frame) {
-            Ok(event) => event,
-            Err((fault, event_id)) => return self.refuse(&fault, event_id.as_deref(), now),
-        };
-        let scripted = self.options.error_on.iter().find(|(name, _)| event["type"] == name.as_str());
-        let outcome = match scripted {
-            Some((_, code)) => Err(Fault::new(code, "The simulator was told to refuse this event.")),
-            None => self.client_event(&event, now).map_err(|fault| self.api.blamed(fault)),
-        };
-        if let Err(fault) = outcome {
-            self.refuse(&fault, event["event_id"].as_str(), now);
-        }
-    }
-
-    /// Takes a binary frame, which the API does not have.
-    pub(super) fn binary(&mut self, now: Duration) {
-        self.run_until(now);
-        self.refuse(
-            &Fault::new("invalid_event", "Events must be sent as text frames, not binary."),
-            None,
-            now,
-        );
-    }
-
-    /// Everything that leaves by now.
-    pub(super) fn poll(&mut self, now: Duration) -> Vec<Output> {
-        self.run_until(now);
-        self.wire.take(now, &self.options)
-    }
-
-    /// When [`Session::poll`] has something next.
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        if self.wire.is_closed() {
-            return None;
-        }
-        self.wire.due().into_iter().chain([self.next_at()]).min()
     }
 
     fn client_event(&mut self, event: &Value, now: Duration) -> Result<(), Fault> {
@@ -182,7 +184,7 @@ impl Session {
         let is_responding = !self.responses.is_empty();
         let progress = Progress { has_spoken: self.has_spoken, is_responding };
         self.config = configuration::updated(&self.config, update, progress)?;
-        let format = Format::of(&self.config["audio"]["input"]["format"]);
+        let format = configuration::format_of(&self.config["audio"]["input"]["format"]);
         if format != self.input.format() {
             self.input.set_format(format);
             self.speech_item = None;

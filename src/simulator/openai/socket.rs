@@ -1,24 +1,21 @@
-//! The WebSocket around a session: the upgrade, frames in and out, the clock.
-//! Knows nothing of what the frames say.
+//! The upgrade of a request to a session, or its refusal. Knows nothing of what the frames say.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
     web,
 };
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason};
 use serde_json::json;
-use tokio::time::{Instant, timeout};
 
 use super::{
     beta::Api,
     door::{Door, Visit},
     options::Options,
     session::{Identity, Session},
-    wire::Output,
 };
+use crate::simulator::socket::drive;
 
 /// Upgrades a request at a door to a session, or refuses it with a JSON body.
 pub(super) fn connect(
@@ -36,10 +33,6 @@ pub(super) fn connect(
         return Ok(refusal(status, refusal_code(status), "the simulator was told to refuse the connection"));
     }
     let (response, sink, stream) = actix_ws::handle_with_protocols(request, payload, &["realtime"])?;
-    let stream = stream
-        .max_frame_size(MAX_FRAME_BYTES)
-        .aggregate_continuations()
-        .max_continuation_size(MAX_FRAME_BYTES);
     let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let beta = request.headers().get("openai-beta").and_then(|value| value.to_str().ok());
     let asks_for_beta = beta.is_some_and(|value| value.contains("realtime=v1"));
@@ -49,52 +42,6 @@ pub(super) fn connect(
     let identity = Identity { token, model, kind, started_at, api: door.api(), wants_beta };
     actix_web::rt::spawn(drive(Session::new(identity, options), sink, stream));
     Ok(response)
-}
-
-/// Moves frames and time between the socket and the session until one of them ends.
-async fn drive(mut session: Session, mut sink: actix_ws::Session, mut stream: AggregatedMessageStream) {
-    let start = Instant::now();
-    loop {
-        for output in session.poll(start.elapsed()) {
-            let sent = match output {
-                Output::Event(text) => sink.text(text).await,
-                Output::Close { code, reason } => {
-                    let reason =
-                        CloseReason { code: CloseCode::from(code), description: Some(reason.to_owned()) };
-                    let _ = sink.close(Some(reason)).await;
-                    return;
-                }
-            };
-            if sent.is_err() {
-                return;
-            }
-        }
-        let deadline = session.deadline().unwrap_or(Duration::MAX).saturating_sub(start.elapsed());
-        let frame = match timeout(deadline, stream.recv()).await {
-            Ok(frame) => frame,
-            Err(_due) => continue,
-        };
-        match frame {
-            Some(Ok(AggregatedMessage::Text(text))) => session.text(&text, start.elapsed()),
-            Some(Ok(AggregatedMessage::Binary(_))) => session.binary(start.elapsed()),
-            Some(Ok(AggregatedMessage::Ping(bytes))) => {
-                if sink.pong(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            Some(Ok(AggregatedMessage::Pong(_))) => {}
-            Some(Ok(AggregatedMessage::Close(reason))) => {
-                let _ = sink.close(reason).await;
-                return;
-            }
-            Some(Err(error)) => {
-                log::debug!("simulator: connection ended: {error}");
-                let _ = sink.close(Some(CloseCode::Protocol.into())).await;
-                return;
-            }
-            None => return,
-        }
-    }
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {
@@ -114,6 +61,3 @@ fn refusal_code(status: StatusCode) -> &'static str {
         _ => "invalid_value",
     }
 }
-
-/// The largest frame taken, and the largest message in fragments: an append of 15 MiB fits twice.
-const MAX_FRAME_BYTES: usize = 32 * 1024 * 1024;

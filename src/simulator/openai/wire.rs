@@ -9,15 +9,7 @@ use super::{
     beta::{Api, beta_name},
     options::Options,
 };
-
-/// What leaves the simulator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Output {
-    /// An event as JSON text.
-    Event(String),
-    /// The end of the connection.
-    Close { code: u16, reason: &'static str },
-}
+use crate::simulator::socket::Output;
 
 /// Events on their way, oldest first.
 #[derive(Debug, Default)]
@@ -80,7 +72,7 @@ impl Wire {
                 Item::Event(event) => {
                     self.sent += 1;
                     self.has_sent_updated |= event["type"] == "session.updated";
-                    outputs.push(Output::Event(event.to_string()));
+                    outputs.push(Output::Text(event.to_string()));
                     let is_last = options.close_after.is_some_and(|count| self.sent >= count);
                     is_last.then_some((options.close_code, "closed by the simulator"))
                 }
@@ -88,7 +80,7 @@ impl Wire {
             };
             if let Some((code, reason)) = close {
                 self.is_closed = true;
-                outputs.push(Output::Close { code, reason });
+                outputs.push(Output::Close { code, reason: reason.to_owned() });
             }
         }
         outputs

@@ -18,8 +18,8 @@ use super::{
     configuration::Kind,
     options::Options,
     session::{Identity, Session},
-    wire::Output,
 };
+use crate::simulator::socket::{Output, Session as _};
 
 /// A client of a session that lives in simulated time.
 struct Client {
@@ -71,7 +71,8 @@ impl Client {
         let mut events = Vec::new();
         for output in self.session.poll(self.now) {
             match output {
-                Output::Event(text) => events.push(serde_json::from_str(&text).expect("an event is JSON")),
+                Output::Text(text) => events.push(serde_json::from_str(&text).expect("an event is JSON")),
+                Output::Binary(bytes) => panic!("{} bytes as a binary message", bytes.len()),
                 Output::Close { code, .. } => self.closed = Some(code),
             }
         }

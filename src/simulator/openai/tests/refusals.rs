@@ -136,7 +136,7 @@ fn frames_that_are_no_events_are_refused() {
         client.session.text(frame, client.now);
         assert_eq!(the(&client.events(), "error")["error"]["code"], code, "{frame}");
     }
-    client.session.binary(client.now);
+    client.session.binary(b"", client.now);
     assert_eq!(the(&client.events(), "error")["error"]["code"], "invalid_event");
     for event in [
         json!({"type": "transcription_session.update", "session": {}}),
