@@ -10,12 +10,14 @@
 //! | `openai` | the OpenAI Realtime API, and Azure's |
 //! | `deepgram` | Deepgram's Voice Agent and its transcription |
 //! | `socket` | what drives a session of any of them |
+//! | `reply` | what the simulated model answers |
 //! | `codec`, `vad`, `voice` | audio: formats, where speech is, and speech itself |
 //! | `values` | how the values of options are read |
 
 mod codec;
 pub mod deepgram;
 pub mod openai;
+mod reply;
 mod socket;
 mod vad;
 mod values;

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{
     configuration::{self, Kind},
-    conversation::text,
-    reply::{self, Entry, Prompt},
+    conversation::{entry_of, text},
     response::{Profile, Response},
     schema::Fault,
     script::{self, Ending, Manner},
     session::{Later, Session},
 };
+use crate::simulator::reply::{self, Entry, Prompt};
 
 /// Who wants a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Session {
             Some("item_reference") => {
                 self.conversation.entry(text(&item["id"]), &format!("response.input[{index}].id"))
             }
-            _ => Ok(Entry::of(item, &self.options.transcript)),
+            _ => Ok(entry_of(item, &self.options.transcript)),
         };
         input.iter().enumerate().map(read).collect()
     }

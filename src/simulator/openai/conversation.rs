@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::{reply::Entry, schema::Fault};
+use super::schema::Fault;
+use crate::simulator::reply::Entry;
 
 /// An item as the API shows it, and what it keeps for itself.
 #[derive(Clone, Debug)]
@@ -206,7 +207,7 @@ impl Conversation {
 
     /// The conversation as the replier reads it.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        self.items.iter().map(|item| Entry::of(&item.shown, &item.heard)).collect()
+        self.items.iter().map(|item| entry_of(&item.shown, &item.heard)).collect()
     }
 
     /// One item as the replier reads it.
@@ -215,7 +216,7 @@ impl Conversation {
     /// `invalid_item_id`.
     pub(super) fn entry(&self, id: &str, param: &str) -> Result<Entry, Fault> {
         let item = &self.items[self.known(id, "invalid_item_id", param)?];
-        Ok(Entry::of(&item.shown, &item.heard))
+        Ok(entry_of(&item.shown, &item.heard))
     }
 
     fn position(&self, id: &str) -> Option<usize> {
@@ -225,6 +226,25 @@ impl Conversation {
     fn known(&self, id: &str, code: &str, param: &str) -> Result<usize, Fault> {
         let unknown = || Fault::new(code, format!("Item with item_id not found: '{id}'.")).at(param);
         self.position(id).ok_or_else(unknown)
+    }
+}
+
+/// Reads an item; `heard` is what its audio says.
+pub(super) fn entry_of(item: &Value, heard: &str) -> Entry {
+    let field = |name: &str| text(&item[name]).to_owned();
+    match item["type"].as_str() {
+        Some("function_call") => Entry::Call { call_id: field("call_id"), name: field("name") },
+        Some("function_call_output") => Entry::Output { call_id: field("call_id"), output: field("output") },
+        _ => {
+            let parts = item["content"].as_array().into_iter().flatten();
+            let words = parts.map(|part| match part["type"].as_str() {
+                Some("input_audio") => part["transcript"].as_str().unwrap_or(heard),
+                Some("output_audio") => text(&part["transcript"]),
+                _ => text(&part["text"]),
+            });
+            let said = words.collect::<Vec<_>>().join(" ").trim().to_owned();
+            if item["role"] == "user" { Entry::User(said) } else { Entry::Other(said) }
+        }
     }
 }
 

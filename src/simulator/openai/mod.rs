@@ -29,7 +29,6 @@ mod input;
 mod item_shape;
 mod listening;
 mod options;
-mod reply;
 mod response;
 mod schema;
 mod script;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{
     configuration,
     conversation::Conversation,
-    reply::Reply,
     script::{Beat, Ending, Tokens},
 };
+use crate::simulator::reply::Reply;
 
 /// A response that runs.
 #[derive(Debug)]

@@ -3,9 +3,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{options::Options, reply::Reply};
+use super::options::Options;
 use crate::simulator::{
     codec::Format,
+    reply::Reply,
     voice::{self, Segment},
 };
 

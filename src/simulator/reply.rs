@@ -1,11 +1,9 @@
-//! What the simulated model answers: a text, or function calls, chosen from what was said last.
-//! Knows nothing of audio or events.
+//! What the simulated model answers, the same for every service: a text, or function calls, chosen from what was
+//! said last. Knows nothing of audio or events.
 
 use serde_json::{Map, Value, json};
 
-use super::conversation::text;
-
-/// An item as the replier reads it.
+/// A part of a conversation as the replier reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// The user said it.
@@ -14,32 +12,11 @@ pub(super) enum Entry {
     Other(String),
     /// The assistant called a function.
     Call { call_id: String, name: String },
-    /// The client answered a call.
+    /// The call was answered.
     Output { call_id: String, output: String },
 }
 
 impl Entry {
-    /// Reads an item; `heard` is what its audio says.
-    pub(super) fn of(item: &Value, heard: &str) -> Self {
-        let field = |name: &str| text(&item[name]).to_owned();
-        match item["type"].as_str() {
-            Some("function_call") => Self::Call { call_id: field("call_id"), name: field("name") },
-            Some("function_call_output") => {
-                Self::Output { call_id: field("call_id"), output: field("output") }
-            }
-            _ => {
-                let parts = item["content"].as_array().into_iter().flatten();
-                let words = parts.map(|part| match part["type"].as_str() {
-                    Some("input_audio") => part["transcript"].as_str().unwrap_or(heard),
-                    Some("output_audio") => text(&part["transcript"]),
-                    _ => text(&part["text"]),
-                });
-                let said = words.collect::<Vec<_>>().join(" ").trim().to_owned();
-                if item["role"] == "user" { Self::User(said) } else { Self::Other(said) }
-            }
-        }
-    }
-
     /// What it adds to the model's input.
     pub(super) fn text(&self) -> &str {
         match self {
@@ -66,7 +43,7 @@ pub(super) struct Prompt<'a> {
     pub(super) instructions: &'a str,
     /// Whether they were given for this response alone.
     pub(super) asked_here: bool,
-    /// The tools in force.
+    /// The tools in force: a list of objects with `type` "function", `name` and `parameters`.
     pub(super) tools: &'a Value,
     /// The tool choice in force.
     pub(super) tool_choice: &'a Value,
@@ -227,6 +204,11 @@ fn arguments(schema: &Value, said: &str) -> Value {
     };
     let pairs = required.map(|name| (name.to_owned(), value_of(&schema["properties"][name])));
     Value::Object(pairs.collect::<Map<_, _>>())
+}
+
+/// A field that a schema has proven to be a text; empty where it is absent.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]
