@@ -9,9 +9,11 @@ use actix_web::{
     },
     web,
 };
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
+    agent,
     door::{Door, Refusal, Visit},
     listen,
     options::Options,
@@ -37,13 +39,13 @@ pub(super) fn connect(
         return Ok(refusal(&Refusal { status, message }, &request_id));
     }
     let upgrade = Upgrade { request, payload, scheme, request_id: &request_id };
+    let request_id = request_id.clone();
     match door {
-        Door::Agent | Door::ListenV1 | Door::ListenV2 => {
-            match listen::Session::open(door, &parameters, request_id.clone(), options) {
-                Ok(session) => upgrade.start(session),
-                Err(refused) => Ok(refusal(&refused, &request_id)),
-            }
+        Door::Agent => upgrade.start(Ok(agent::Session::open(options))),
+        Door::ListenV1 => {
+            upgrade.start(listen::v1::Session::open(&parameters, request_id, Timestamp::now(), options))
         }
+        Door::ListenV2 => upgrade.start(listen::v2::Session::open(&parameters, request_id, options)),
     }
 }
 
@@ -56,7 +58,15 @@ struct Upgrade<'a> {
 }
 
 impl Upgrade<'_> {
-    fn start(self, session: impl Session + 'static) -> Result<HttpResponse, actix_web::Error> {
+    /// Answers with the session, or with its refusal of the parameters.
+    fn start(
+        self,
+        session: Result<impl Session + 'static, Refusal>,
+    ) -> Result<HttpResponse, actix_web::Error> {
+        let session = match session {
+            Ok(session) => session,
+            Err(refused) => return Ok(refusal(&refused, self.request_id)),
+        };
         let (mut response, sink, stream) = actix_ws::handle(self.request, self.payload)?;
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, printable(self.request_id));

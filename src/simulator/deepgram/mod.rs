@@ -14,6 +14,7 @@
 //! What it does not do: recognise speech (every spoken input says [`Options::transcript`]), think or call functions
 //! over the network, or keep anything after the connection.
 
+mod agent;
 mod connection;
 mod door;
 mod listen;

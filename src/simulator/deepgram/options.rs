@@ -29,6 +29,9 @@ pub struct Options {
     pub close_reason: String,
     /// `silent` (true, false): the upgrade succeeds, then nothing is ever sent.
     pub silent: bool,
+    /// `net_timeout_ms` (at most 600000; default: 10000 on v1, 25000 on v2): a transcription session without audio,
+    /// on v1 without KeepAlive as well, is closed after this time.
+    pub net_timeout: Option<Duration>,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             close_code: 1011,
             close_reason: "closed by the simulator".to_owned(),
             silent: false,
+            net_timeout: None,
         }
     }
 }
@@ -76,6 +80,7 @@ impl Options {
             "close_reason" if value.len() > 123 => Err("expected at most 123 bytes".to_owned()),
             "close_reason" => read(value, &mut self.close_reason),
             "silent" => read(value, &mut self.silent),
+            "net_timeout_ms" => milliseconds(value).map(|timeout| self.net_timeout = Some(timeout)),
             _ => return None,
         })
     }
@@ -105,6 +110,7 @@ mod tests {
             ("close_code", "4000"),
             ("close_reason", "enough"),
             ("silent", "true"),
+            ("net_timeout_ms", "50"),
         ];
         let expected = Options {
             key: Some("key-1".to_owned()),
@@ -116,6 +122,7 @@ mod tests {
             close_code: 4000,
             close_reason: "enough".to_owned(),
             silent: true,
+            net_timeout: Some(Duration::from_millis(50)),
         };
         assert_eq!(Options::parse(pairs), Ok(expected));
     }
@@ -132,6 +139,7 @@ mod tests {
             ("close_code", "99"),
             ("close_reason", &"x".repeat(124)),
             ("silent", "maybe"),
+            ("net_timeout_ms", "soon"),
         ] {
             let error = Options::parse([(name, value)]).expect_err(name);
             assert!(error.contains(name), "{error}");

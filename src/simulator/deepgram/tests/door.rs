@@ -29,7 +29,11 @@ const PATHS: [&str; 3] = ["/v1/agent/converse", "/v1/listen", "/v2/listen"];
 async fn an_upgrade_has_a_request_id_and_echoes_the_scheme_alone() {
     let server = start();
     for path in PATHS {
-        let query = if path == PATHS[0] { "?key=k" } else { "?key=k&model=flux-general-en" };
+        let query = match path {
+            "/v1/listen" => "?key=k&model=nova-3",
+            "/v2/listen" => "?key=k&model=flux-general-en",
+            _ => "?key=k",
+        };
         let request = awc::Client::new().ws(format!("{}{path}{query}", server.url)).protocols(["token", "k"]);
         let (response, _socket) = request.connect().await.expect("an upgrade");
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());

@@ -1,12 +1,8 @@
-//! Transcription: a place for it, which ends each session at once.
+//! The Voice Agent: a place for it, which ends each session at once.
 
 use std::time::Duration;
 
-use super::{
-    door::{Door, Refusal},
-    options::Options,
-    wire::Wire,
-};
+use super::{options::Options, wire::Wire};
 use crate::simulator::socket::{self, Output};
 
 /// A session.
@@ -16,20 +12,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session at time zero with the query's parameters.
-    ///
-    /// # Errors
-    /// A parameter is missing, unknown or bad.
-    pub(super) fn open(
-        door: Door,
-        parameters: &[(String, String)],
-        request_id: String,
-        options: Options,
-    ) -> Result<Self, Refusal> {
-        log::debug!("simulator: {door:?} {request_id} with {} parameters", parameters.len());
+    /// A session at time zero.
+    pub(super) fn open(options: Options) -> Self {
         let mut wire = Wire::default();
         wire.close(1011, "NET-0000", Duration::ZERO, &options);
-        Ok(Self { options, wire })
+        Self { options, wire }
     }
 }
 
