@@ -22,6 +22,9 @@ use crate::{
 
 /// What is read at once, bytes.
 const READ: usize = 16 * 1024;
+/// What there has to be room for, bytes. Small frames share a buffer, so that one that waits for its peer keeps no
+/// more than its own bytes.
+const ROOM: usize = 2 * 1024;
 /// A write buffer that grew beyond this is given back when it is empty, and takes no pongs before.
 const KEEP: usize = 64 * 1024;
 
@@ -74,7 +77,9 @@ impl UpstreamSocket {
                 Ok(None) => (),
                 Err(error) => return Poll::Ready(Err(ReadError::Protocol(error.to_string()))),
             }
-            self.read.reserve(READ);
+            if self.read.capacity() - self.read.len() < ROOM {
+                self.read.reserve(READ);
+            }
             let before = self.read.len();
             match ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::Ended)),
@@ -154,9 +159,9 @@ impl UpstreamSocket {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{future::poll_fn, task::Waker};
 
-    use tokio::io::DuplexStream;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
 
     use super::*;
 
@@ -177,6 +182,22 @@ mod tests {
         socket.queue(OpCode::Text, b"text", 5);
         socket.mark(7);
         assert!(matches!(socket.poll_write(&mut task), (Some(12), Poll::Ready(Ok(())))));
+    }
+
+    #[tokio::test]
+    async fn small_frames_that_wait_share_a_buffer() {
+        let (mut socket, mut peer) = socket(1_024);
+        let mut frames = Vec::new();
+        for _ in 0..100 {
+            peer.write_all(&[0x82, 2, 7, 7]).await.expect("room");
+            match poll_fn(|task| socket.poll_frame(task)).await {
+                Ok(Frame::Binary(payload)) => frames.push(payload),
+                other => panic!("{other:?}"),
+            }
+        }
+        let places = frames.iter().map(|payload| payload.as_ptr() as usize);
+        let (first, last) = (places.clone().min().expect("frames"), places.max().expect("frames"));
+        assert!(last - first < READ, "{} bytes for 200", last - first);
     }
 
     #[test]

@@ -3,7 +3,13 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use crate::protocol::{Frame, Opcode};
+
+/// How many fragments of a message are kept apart; from there on they are one. Each takes more memory than it has
+/// bytes, and nothing bounds the number of those that have none.
+const MOST_FRAGMENTS: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Lane {
@@ -43,10 +49,7 @@ impl TextMessage {
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.0[..] {
             [frame] => str::from_utf8(&frame.payload).ok().map(Cow::Borrowed),
-            frames => {
-                let bytes = frames.iter().flat_map(|frame| frame.payload.iter().copied()).collect();
-                String::from_utf8(bytes).ok().map(Cow::Owned)
-            }
+            frames => String::from_utf8(joined(frames)).ok().map(Cow::Owned),
         }
     }
 
@@ -71,7 +74,17 @@ impl Lane {
             return Arrived::Pass(frame);
         }
         self.kept.push(frame);
+        if self.kept.len() > MOST_FRAGMENTS {
+            self.join_kept();
+        }
         if last { Arrived::Whole(TextMessage(std::mem::take(&mut self.kept))) } else { Arrived::Kept }
+    }
+
+    fn join_kept(&mut self) {
+        let payload = Bytes::from(joined(&self.kept));
+        if let [first, .., end] = &self.kept[..] {
+            self.kept = vec![Frame { payload, last: end.last, ..first.clone() }];
+        }
     }
 
     /// Whether the peer has been sent the beginning of a message and not its end.
@@ -100,6 +113,10 @@ impl Lane {
     pub(super) fn own_bytes(&self) -> usize {
         self.own_bytes
     }
+}
+
+fn joined(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(|frame| &frame.payload[..]).copied().collect()
 }
 
 #[cfg(test)]
@@ -131,6 +148,24 @@ mod tests {
         assert_eq!(message.into_frames(), frames);
         assert!(passes(lane.take(frame(Opcode::Text, true, "c"), false)), "nobody looks");
         assert!(passes(lane.take(frame(Opcode::Binary, true, "c"), true)), "it is no text");
+    }
+
+    #[test]
+    fn a_message_in_very_many_fragments_takes_no_more_memory_than_it_has_bytes() {
+        let mut lane = Lane::default();
+        assert!(matches!(lane.take(frame(Opcode::Text, false, "a"), true), Arrived::Kept));
+        for _ in 0..10_000 {
+            assert!(matches!(lane.take(frame(Opcode::Continuation, false, "b"), true), Arrived::Kept));
+            assert!(lane.kept.len() <= MOST_FRAGMENTS);
+        }
+        let Arrived::Whole(message) = lane.take(frame(Opcode::Continuation, true, "c"), true) else {
+            panic!("it is whole")
+        };
+        assert_eq!(message.text().as_deref(), Some(&*format!("a{}c", "b".repeat(10_000))));
+        let frames = message.into_frames();
+        let lasts: Vec<bool> = frames.iter().map(|frame| frame.last).collect();
+        assert!(lasts.split_last().is_some_and(|(last, others)| *last && !others.contains(&true)));
+        assert!(frames.iter().skip(1).all(|frame| frame.opcode == Opcode::Continuation));
     }
 
     #[test]
