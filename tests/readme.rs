@@ -10,7 +10,7 @@ use std::{
 use voxbridge::{
     config::Config,
     gate::{CloseReason, LegEnd, Rule, Severity, UpstreamError},
-    simulator::openai::Options,
+    simulator::Options,
 };
 
 const README: &str = include_str!("../README.md");
@@ -74,7 +74,8 @@ fn every_configuration_in_the_readme_is_accepted() {
         };
         let config = Config::from_toml("README.md", &whole, environment.clone())
             .unwrap_or_else(|error| panic!("{error} in:\n{block}"));
-        Options::parse(&config.simulator.openai).unwrap_or_else(|error| panic!("{error} in:\n{block}"));
+        Options::parse(&config.simulator.openai, &config.simulator.deepgram)
+            .unwrap_or_else(|error| panic!("{error} in:\n{block}"));
         backends += usize::from(block.contains("[[backends]]"));
     }
     assert!(backends >= 4, "only {backends} blocks hold a backend");
@@ -333,12 +334,17 @@ fn every_rule_has_its_sentence() {
 }
 
 #[test]
-fn every_option_of_the_simulator_is_in_its_table() {
-    let rows = table("Option");
-    let options: BTreeSet<_> = rows.iter().flat_map(|row| quoted(row[0])).collect();
-    let source = include_str!("../src/simulator/openai/options.rs");
-    let arms = source.lines().filter(|line| line.contains("\" => ") || line.contains("\" if "));
-    let names: BTreeSet<_> =
-        arms.filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
-    assert_eq!(options, names);
+fn every_option_of_the_simulators_is_in_its_table() {
+    for (header, source) in [
+        ("Option", include_str!("../src/simulator/openai/options.rs")),
+        ("Option for Deepgram", include_str!("../src/simulator/deepgram/options.rs")),
+    ] {
+        let rows = table(header);
+        let options: BTreeSet<_> = rows.iter().flat_map(|row| quoted(row[0])).collect();
+        let arms = source.lines().filter(|line| line.contains("\" => ") || line.contains("\" if "));
+        let names: BTreeSet<_> =
+            arms.filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
+        assert!(names.len() > 10, "only {names:?}");
+        assert_eq!(options, names);
+    }
 }

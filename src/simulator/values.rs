@@ -54,3 +54,12 @@ pub(super) fn some_text(value: &str) -> Result<String, String> {
 pub(super) fn words(value: &str) -> Result<Vec<String>, String> {
     value.split(',').map(|name| word(name.trim())).collect()
 }
+
+/// Pairs of words, with a colon in each and commas between them.
+pub(super) fn type_and_code(value: &str) -> Result<Vec<(String, String)>, String> {
+    let pair = |text: &str| {
+        let (name, code) = text.split_once(':').ok_or("expected TYPE:CODE")?;
+        Ok((word(name.trim())?, word(code.trim())?))
+    };
+    value.split(',').map(pair).collect()
+}

@@ -41,7 +41,7 @@ pub(super) fn connect(
     let upgrade = Upgrade { request, payload, scheme, request_id: &request_id };
     let request_id = request_id.clone();
     match door {
-        Door::Agent => upgrade.start(Ok(agent::Session::open(options))),
+        Door::Agent => upgrade.start(Ok(agent::Session::new(&request_id, options))),
         Door::ListenV1 => {
             upgrade.start(listen::v1::Session::open(&parameters, request_id, Timestamp::now(), options))
         }

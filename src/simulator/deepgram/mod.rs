@@ -8,7 +8,7 @@
 //! door: who gets in, and with which parameters
 //! connection: the upgrade ─┬─ agent: the Voice Agent
 //!                          └─ listen: transcription
-//! wire: what leaves, and when
+//! schema: shapes of JSON; wire: what leaves, and when
 //! ```
 //!
 //! What it does not do: recognise speech (every spoken input says [`Options::transcript`]), think or call functions
@@ -19,6 +19,7 @@ mod connection;
 mod door;
 mod listen;
 mod options;
+mod schema;
 mod wire;
 
 #[cfg(test)]

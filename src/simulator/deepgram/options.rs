@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::simulator::values::{milliseconds, number, read, some_text, within, words};
+use crate::simulator::values::{milliseconds, number, read, some_text, type_and_code, within, word, words};
 
 /// Scripted trouble. The default makes none.
 ///
@@ -15,6 +15,35 @@ pub struct Options {
     /// `transcript` (default `What time is it?`): what every spoken input is taken to say. The simulator does
     /// not recognise speech; it only tells it from silence.
     pub transcript: String,
+    /// `audio_speed` (above 0, at most 1000; default 8): how many times faster than real time audio is sent.
+    pub audio_speed: f64,
+    /// `text_only` (true, false): answers come without audio, and so without `AgentAudioDone`.
+    pub text_only: bool,
+    /// `sentences` (true, false): each sentence of an answer is a `ConversationText` of its own.
+    pub sentences: bool,
+    /// `function_result` (default `{"result":"done"}`): what every function with an endpoint answers. No network is
+    /// used.
+    pub function_result: String,
+    /// `function_delay_ms` (default 20): how long such a function takes.
+    pub function_delay: Duration,
+    /// `thought_signatures` (true, false): function calls carry a signature, which the answers must give back.
+    pub thought_signatures: bool,
+    /// `settings_delay_ms`: `SettingsApplied` comes this much later; what the client sends meanwhile waits.
+    pub settings_delay: Duration,
+    /// `think_delay_ms`: an answer begins this long after `AgentThinking`.
+    pub think_delay: Duration,
+    /// `message_timeout_ms` (default 60000): silence of the client that ends an agent's session.
+    pub message_timeout: Duration,
+    /// `max_session_ms` (at most a day; default two hours): the life of an agent's session.
+    pub max_session: Duration,
+    /// `max_message_bytes` (default 1048576): a longer message ends an agent's session.
+    pub max_message_bytes: usize,
+    /// `error` (an error code): the agent sends it after `SettingsApplied`, and ends the session.
+    pub error: Option<String>,
+    /// `warning` (a warning code): the agent sends it after `SettingsApplied`.
+    pub warning: Option<String>,
+    /// `error_on` (`TYPE:CODE`, several separated by commas): the agent answers messages of a type with that error.
+    pub error_on: Vec<(String, String)>,
     /// `delay_ms` (at most 600000): everything leaves this much later.
     pub delay: Duration,
     /// `drop` (message types, separated by commas): messages of these types are never sent.
@@ -39,6 +68,20 @@ impl Default for Options {
         Self {
             key: None,
             transcript: "What time is it?".to_owned(),
+            audio_speed: 8.0,
+            text_only: false,
+            sentences: false,
+            function_result: r#"{"result":"done"}"#.to_owned(),
+            function_delay: Duration::from_millis(20),
+            thought_signatures: false,
+            settings_delay: Duration::ZERO,
+            think_delay: Duration::ZERO,
+            message_timeout: Duration::from_secs(60),
+            max_session: Duration::from_secs(7200),
+            max_message_bytes: 1 << 20,
+            error: None,
+            warning: None,
+            error_on: Vec::new(),
             delay: Duration::ZERO,
             drop: Vec::new(),
             refuse: None,
@@ -72,6 +115,22 @@ impl Options {
         Some(match name {
             "key" => some_text(value).map(|key| self.key = Some(key)),
             "transcript" => read(value, &mut self.transcript),
+            "audio_speed" => within(value, 0.001..=1000.0, &mut self.audio_speed),
+            "text_only" => read(value, &mut self.text_only),
+            "sentences" => read(value, &mut self.sentences),
+            "function_result" => read(value, &mut self.function_result),
+            "function_delay_ms" => milliseconds(value).map(|delay| self.function_delay = delay),
+            "thought_signatures" => read(value, &mut self.thought_signatures),
+            "settings_delay_ms" => milliseconds(value).map(|delay| self.settings_delay = delay),
+            "think_delay_ms" => milliseconds(value).map(|delay| self.think_delay = delay),
+            "message_timeout_ms" => milliseconds(value).map(|after| self.message_timeout = after),
+            "max_session_ms" => {
+                number(value, 1..=86_400_000).map(|after| self.max_session = Duration::from_millis(after))
+            }
+            "max_message_bytes" => within(value, 1..=usize::MAX, &mut self.max_message_bytes),
+            "error" => word(value).map(|code| self.error = Some(code)),
+            "warning" => word(value).map(|code| self.warning = Some(code)),
+            "error_on" => type_and_code(value).map(|pairs| self.error_on.extend(pairs)),
             "delay_ms" => milliseconds(value).map(|delay| self.delay = delay),
             "drop" => words(value).map(|types| self.drop.extend(types)),
             "refuse" => number(value, 400..=599).map(|status| self.refuse = Some(status)),
@@ -102,6 +161,20 @@ mod tests {
         let pairs = [
             ("key", "key-1"),
             ("transcript", "Good morning"),
+            ("audio_speed", "2.5"),
+            ("text_only", "true"),
+            ("sentences", "true"),
+            ("function_result", "rain"),
+            ("function_delay_ms", "2"),
+            ("thought_signatures", "true"),
+            ("settings_delay_ms", "3"),
+            ("think_delay_ms", "4"),
+            ("message_timeout_ms", "5"),
+            ("max_session_ms", "6"),
+            ("max_message_bytes", "7"),
+            ("error", "FAILED_TO_THINK"),
+            ("warning", "SLOW_THINK_REQUEST"),
+            ("error_on", "UpdatePrompt:FAILED_TO_THINK,KeepAlive:SERVER_GOING_AWAY"),
             ("delay_ms", "1"),
             ("drop", "Welcome, Results"),
             ("drop", "Metadata"),
@@ -112,9 +185,24 @@ mod tests {
             ("silent", "true"),
             ("net_timeout_ms", "50"),
         ];
+        let pair = |name: &str, code: &str| (name.to_owned(), code.to_owned());
         let expected = Options {
             key: Some("key-1".to_owned()),
             transcript: "Good morning".to_owned(),
+            audio_speed: 2.5,
+            text_only: true,
+            sentences: true,
+            function_result: "rain".to_owned(),
+            function_delay: Duration::from_millis(2),
+            thought_signatures: true,
+            settings_delay: Duration::from_millis(3),
+            think_delay: Duration::from_millis(4),
+            message_timeout: Duration::from_millis(5),
+            max_session: Duration::from_millis(6),
+            max_message_bytes: 7,
+            error: Some("FAILED_TO_THINK".to_owned()),
+            warning: Some("SLOW_THINK_REQUEST".to_owned()),
+            error_on: vec![pair("UpdatePrompt", "FAILED_TO_THINK"), pair("KeepAlive", "SERVER_GOING_AWAY")],
             delay: Duration::from_millis(1),
             drop: ["Welcome", "Results", "Metadata"].map(str::to_owned).to_vec(),
             refuse: Some(503),
@@ -133,6 +221,11 @@ mod tests {
             ("colour", "red"),
             ("key", ""),
             ("delay_ms", "-1"),
+            ("audio_speed", "0"),
+            ("text_only", "1"),
+            ("max_session_ms", "0"),
+            ("error", "a code"),
+            ("error_on", "Settings"),
             ("drop", ""),
             ("refuse", "200"),
             ("close_after", "0"),

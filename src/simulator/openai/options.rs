@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::simulator::values::{milliseconds, number, read, some_text, within, word, words};
+use crate::simulator::values::{milliseconds, number, read, some_text, type_and_code, within, word, words};
 
 /// Scripted trouble. The default makes none.
 ///
@@ -143,14 +143,6 @@ impl Options {
             _ => return None,
         })
     }
-}
-
-fn type_and_code(value: &str) -> Result<Vec<(String, String)>, String> {
-    let pair = |text: &str| {
-        let (name, code) = text.split_once(':').ok_or("expected TYPE:CODE")?;
-        Ok((word(name.trim())?, word(code.trim())?))
-    };
-    value.split(',').map(pair).collect()
 }
 
 #[cfg(test)]
