@@ -126,7 +126,7 @@ impl UpstreamSession {
             Frame::Continuation(item) => self.data(fragment(item), context),
             Frame::Ping(payload) => {
                 if let Some(socket) = &mut self.socket {
-                    socket.queue_pong(&payload);
+                    socket.queue_pong(payload);
                 }
             }
             Frame::Pong(_) => (),

@@ -11,7 +11,7 @@ use std::{
 use actix_codec::{Decoder, Framed};
 use actix_http::ws::{Codec, Frame, OpCode, Parser};
 use awc::BoxedSocket;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
@@ -38,6 +38,8 @@ pub(super) struct UpstreamSocket {
     written: u64,
     /// Where each queued frame ends in that count, with its weight.
     marks: VecDeque<(u64, usize)>,
+    /// The last ping, if its answer waits for room.
+    unanswered: Option<Bytes>,
 }
 
 /// Why nothing more can be read.
@@ -66,6 +68,7 @@ impl UpstreamSocket {
             write: BytesMut::new(),
             written: 0,
             marks: VecDeque::new(),
+            unanswered: None,
         })
     }
 
@@ -111,11 +114,13 @@ impl UpstreamSocket {
         }
     }
 
-    /// Queues the answer to a ping, unless the peer asks without reading: it need not get every one
-    /// (RFC 6455, 5.5.3), and no budget counts them.
-    pub(super) fn queue_pong(&mut self, payload: &[u8]) {
+    /// Queues the answer to a ping. No budget counts them, so a peer that asks without reading gets one alone,
+    /// to its last ping, once there is room (RFC 6455, 5.5.3).
+    pub(super) fn queue_pong(&mut self, payload: Bytes) {
         if self.write.len() < KEEP {
-            self.queue(OpCode::Pong, payload, 0);
+            self.queue(OpCode::Pong, &payload, 0);
+        } else {
+            self.unanswered = Some(payload);
         }
     }
 
@@ -130,7 +135,13 @@ impl UpstreamSocket {
     /// gone, if anything has: 0 for a part of one. Ready once everything has gone.
     pub(super) fn poll_write(&mut self, task: &mut Context<'_>) -> (Option<usize>, Poll<io::Result<()>>) {
         let before = self.written;
-        let state = self.poll_drain(task);
+        let mut state = self.poll_drain(task);
+        if self.write.len() < KEEP
+            && let Some(payload) = self.unanswered.take()
+        {
+            self.queue(OpCode::Pong, &payload, 0);
+            state = self.poll_drain(task);
+        }
         let mut weight = 0;
         while let Some((end, mark)) = self.marks.front()
             && *end <= self.written
@@ -161,7 +172,7 @@ impl UpstreamSocket {
 mod tests {
     use std::{future::poll_fn, task::Waker};
 
-    use tokio::io::{AsyncWriteExt, DuplexStream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
 
@@ -214,9 +225,31 @@ mod tests {
         let mut task = Context::from_waker(Waker::noop());
         let (mut socket, _peer) = socket(16);
         for _ in 0..10_000 {
-            socket.queue_pong(&[0; 125]);
+            socket.queue_pong(Bytes::from_static(&[0; 125]));
             assert!(socket.poll_write(&mut task).1.is_pending());
         }
         assert!(socket.write.len() < KEEP + 256);
+    }
+
+    #[tokio::test]
+    async fn the_last_of_many_pings_is_answered_when_there_is_room() {
+        let (mut socket, mut peer) = socket(16);
+        socket.queue(OpCode::Binary, &vec![b'a'; KEEP], 5);
+        for ping in ["first", "another", "last"] {
+            socket.queue_pong(ping.into());
+        }
+        let writing = async move {
+            poll_fn(|task| socket.poll_write(task).1).await.expect("the peer reads");
+            drop(socket);
+        };
+        let mut read = Vec::new();
+        // To the socket's end.
+        let reading = async { peer.read_to_end(&mut read).await.expect("the socket only ends") };
+        tokio::join!(writing, reading);
+        let mut codec = Codec::new().max_size(KEEP);
+        let mut read = BytesMut::from(&read[..]);
+        assert!(matches!(codec.decode(&mut read), Ok(Some(Frame::Binary(_)))));
+        assert_eq!(codec.decode(&mut read).ok().flatten(), Some(Frame::Pong("last".into())));
+        assert!(read.is_empty(), "one answer alone");
     }
 }
