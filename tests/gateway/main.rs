@@ -19,6 +19,7 @@ mod interruptions;
 mod latency;
 mod limits;
 mod message_sizes;
+mod passthrough;
 mod peers;
 mod process;
 mod rows_completion;

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use serde_json::json;
+use tokio::join;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
@@ -12,6 +13,8 @@ use crate::peers::client::{Client, settings};
 use crate::peers::frames::{self, REPLY, after, now};
 use crate::peers::journal::What;
 use crate::peers::mock::Mock;
+use crate::peers::raw::{RawPeer, RawUpstream};
+use crate::peers::raw_frame::{BINARY, CONTINUATION, PONG, RawFrame, TEXT};
 use crate::peers::script::{Reply, Script};
 use crate::peers::{fragments, ms, s};
 
@@ -161,4 +164,42 @@ fn settings_are_laid_over_the_opening() {
         json!({"useOpenAIManualAudioCommit": true, "greeting": "Hi",
             "think": {"prompt": "You are a helpful assistant.", "functions": []}})
     );
+}
+
+#[tokio::test]
+async fn a_raw_upstream_and_another_clients_frames_are_the_same() {
+    let upstream = RawUpstream::start().await;
+    let url = upstream.url("/");
+    let (mut client, mut upstream) = join!(Client::connect_to_mock(&url), upstream.accept());
+    for length in [0, 1, 125, 126, 65_535, 65_536] {
+        client.send_binary(vec![9; length]).await;
+        upstream.send(&RawFrame::binary(vec![7; length])).await;
+    }
+    client.send_fragmented(Data::Text, "für heute".as_bytes(), 2).await;
+    let came = upstream.expect_data(11).await;
+    let lengths: Vec<_> =
+        came[..6].iter().map(|frame| (frame.opcode, frame.last, frame.payload.len())).collect();
+    assert_eq!(lengths, [0, 1, 125, 126, 65_535, 65_536].map(|length| (BINARY, true, length)));
+    assert!(came[..6].iter().all(|frame| frame.payload.iter().all(|byte| *byte == 9)));
+    let text: Vec<_> = came[6..].iter().flat_map(|frame| frame.payload.clone()).collect();
+    assert_eq!(text, "für heute".as_bytes());
+    let shape: Vec<_> = came[6..].iter().map(|frame| (frame.opcode, frame.last)).collect();
+    let inner = (CONTINUATION, false);
+    assert_eq!(shape, [(TEXT, false), inner, inner, inner, (CONTINUATION, true)]);
+    upstream.send(&RawFrame::close(Some(4001), "enough")).await;
+    assert_eq!(client.expect_close(s(5)).await, (Some(4001), "enough".to_owned()));
+    let lengths: Vec<_> = client.journal().binaries().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(lengths, [0, 1, 125, 126, 65_535, 65_536]);
+}
+
+#[tokio::test]
+async fn a_raw_clients_frames_are_read_by_another_server() {
+    let mock = Mock::start(Script { recorded: false, ..Script::default() }).await;
+    let mut client = RawPeer::connect(mock.port(), "/", "").await;
+    let text = r#"{"type":"session.update","session":{"für":"heute"}}"#;
+    client.send_all(&[RawFrame::new(TEXT, false, &text.as_bytes()[..40]), RawFrame::ping("p")], 1).await;
+    client.send(&RawFrame::new(CONTINUATION, true, &text.as_bytes()[40..])).await;
+    assert_eq!(client.expect_data(1).await[0].payload, frames::session_updated().to_string().as_bytes());
+    assert_eq!(client.expect_opcode(PONG, 1).await[0].payload, b"p");
+    assert_eq!(mock.journal().first("session.update").expect("it was answered")["session"]["für"], "heute");
 }

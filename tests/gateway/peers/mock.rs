@@ -77,6 +77,10 @@ impl Mock {
         Self { port, shared, accepting }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where a backend finds this mock.
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}/v1/realtime", self.port)

@@ -9,6 +9,8 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod mock;
 pub(crate) mod pace;
+pub(crate) mod raw;
+pub(crate) mod raw_frame;
 mod recording;
 pub(crate) mod reply;
 pub(crate) mod row;

@@ -1,0 +1,10 @@
+//! A passed-through backend, looked at frame by frame: what goes through unchanged, what is answered on the spot, which
+//! of an upgrade's headers and parameters go on, and what never does.
+
+mod closing;
+mod destinations;
+mod keys;
+mod queries;
+mod stage;
+mod traffic;
+mod transparency;
