@@ -48,6 +48,28 @@ async fn a_silent_client_is_idle() {
     row.client.expect_ending("idle_timeout", 1000).await;
 }
 
+#[tokio::test]
+async fn a_backends_own_limit_goes_before_that_for_all() {
+    let row = |own: &'static str, all: &'static str| {
+        Row::connected_to(Script::default(), move |config| {
+            config.backend(&format!("limits = {{ {own} }}")).section(&format!("[limits]\n{all}"))
+        })
+    };
+    let mut hasty = row("idle_timeout_s = 1", "idle_timeout_s = 600").await;
+    hasty.client.open_s().await;
+    hasty.client.expect_ending("idle_timeout", 1000).await;
+    let mut patient = row("idle_timeout_s = 0", "idle_timeout_s = 1").await;
+    patient.client.open_s().await;
+    sleep(ms(1_300)).await;
+    patient.client.assert_goes_on().await;
+    // What belongs to the socket and not to the gate.
+    let long = json!({"type": "InjectUserMessage", "content": "x".repeat(5_000)});
+    let mut narrow = row("max_message_bytes = 4096", "max_message_bytes = 100000").await;
+    narrow.client.open_s().await;
+    narrow.client.send(&long).await;
+    narrow.client.expect_ending("MESSAGE_TOO_LARGE", 1009).await;
+}
+
 /// A client that gives only this sign of life outlives the idle timeout, and not its last sign.
 async fn signs_of_life(sign: Message) {
     let mut row = limited("idle_timeout_s = 1", Script::default()).await;
