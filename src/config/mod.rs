@@ -48,7 +48,7 @@ pub use self::error::ConfigError;
 pub use self::functions::{
     BuiltIn, DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target,
 };
-pub use self::service::{ListenVersion, Service};
+pub use self::service::{ListenVersion, PathService};
 pub use self::turn_detection::{Eagerness, Transcription, TurnDetection};
 
 /// Everything that is configured.

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::Backend;
 
-/// What a connection of a passed-through backend is for.
+/// What the path of a passed-through backend says a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum PathService {
     /// The Voice Agent.
     Agent,
     /// Transcription, of this version or, where the path names none, of that of
@@ -25,7 +25,7 @@ pub enum ListenVersion {
     V2,
 }
 
-impl Service {
+impl PathService {
     /// What follows a path or alias of a passed-through backend on the further paths that it serves, each with the
     /// service that it means. The last three are what an SDK makes of a base URL.
     pub const ENDINGS: [(&str, Self); 5] = [
@@ -37,7 +37,7 @@ impl Service {
     ];
 
     /// The service that a path says by its ending; `None` if it says none, which means the agent.
-    pub fn of_path(path: &str) -> Option<Self> {
+    pub fn of(path: &str) -> Option<Self> {
         Self::ENDINGS.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, service)| *service)
     }
 }
@@ -59,7 +59,7 @@ impl ListenVersion {
 
 impl Backend {
     /// Every path that leads to this backend, each once: `path`, `aliases` and, if the backend is passed through,
-    /// behind each of them that says no service by its own ending the [`Service::ENDINGS`].
+    /// behind each of them that says no service by its own ending the [`PathService::ENDINGS`].
     pub fn served_paths(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let mut known = BTreeSet::new();
         let own = std::iter::once(&self.path).chain(&self.aliases);
@@ -68,9 +68,9 @@ impl Backend {
 
     /// What one path or alias of this backend serves: first itself.
     pub(super) fn served_by<'p>(&self, path: &'p str) -> impl Iterator<Item = Cow<'p, str>> {
-        let is_base = self.deepgram().is_some() && Service::of_path(path).is_none();
+        let is_base = self.deepgram().is_some() && PathService::of(path).is_none();
         let base = path.trim_end_matches('/');
-        let endings = Service::ENDINGS.into_iter().filter(move |_| is_base);
+        let endings = PathService::ENDINGS.into_iter().filter(move |_| is_base);
         let further = endings.map(move |(ending, _)| Cow::Owned(format!("{base}{ending}")));
         std::iter::once(Cow::Borrowed(path)).chain(further)
     }
@@ -119,15 +119,15 @@ mod tests {
         for (path, expected) in [
             ("/dg", None),
             ("/dg-agent", None),
-            ("/agent", Some(Service::Agent)),
-            ("/v1/agent/converse", Some(Service::Agent)),
-            ("/x/transcription", Some(Service::Transcription(None))),
-            ("/v1/listen", Some(Service::Transcription(Some(ListenVersion::V1)))),
-            ("/x/v2/listen", Some(Service::Transcription(Some(ListenVersion::V2)))),
+            ("/agent", Some(PathService::Agent)),
+            ("/v1/agent/converse", Some(PathService::Agent)),
+            ("/x/transcription", Some(PathService::Transcription(None))),
+            ("/v1/listen", Some(PathService::Transcription(Some(ListenVersion::V1)))),
+            ("/x/v2/listen", Some(PathService::Transcription(Some(ListenVersion::V2)))),
             ("/v3/listen", None),
             ("/v1/listen/", None),
         ] {
-            assert_eq!(Service::of_path(path), expected, "{path}");
+            assert_eq!(PathService::of(path), expected, "{path}");
         }
         assert_eq!(ListenVersion::of_path("/x/v2/listen"), Some(ListenVersion::V2));
         assert_eq!(ListenVersion::of_path("/x/agent"), None);

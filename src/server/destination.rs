@@ -7,7 +7,7 @@ use url::{Url, form_urlencoded};
 
 use crate::{
     actors::Destination,
-    config::{self, Backend, BackendKind, BackendUrl, Deepgram, ListenVersion},
+    config::{Backend, BackendKind, BackendUrl, Deepgram, ListenVersion, PathService},
     gate::Service,
 };
 
@@ -67,23 +67,23 @@ impl Destinations {
 
 impl Deepgrams {
     fn of(&self, path: &str, query: &str) -> Result<Destination, NoService> {
-        let of_path = config::Service::of_path(path);
+        let of_path = PathService::of(path);
         let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "service").last();
         let wanted = match (named.as_ref().map(|(_, service)| &**service), of_path) {
-            (Some("agent"), _) | (None, None) => config::Service::Agent,
-            (Some("transcription"), Some(version @ config::Service::Transcription(_))) => version,
-            (Some("transcription"), _) => config::Service::Transcription(None),
+            (Some("agent"), _) | (None, None) => PathService::Agent,
+            (Some("transcription"), Some(version @ PathService::Transcription(_))) => version,
+            (Some("transcription"), _) => PathService::Transcription(None),
             (Some(_), _) => return Err(NoService::Unknown),
             (None, Some(service)) => service,
         };
         let mut parameters: Vec<&str> =
             query.split('&').filter(|parameter| is_upstreams(parameter)).collect();
         let version = match wanted {
-            config::Service::Agent => {
+            PathService::Agent => {
                 let url = with_query(self.agent.clone(), &parameters);
                 return Ok(Destination { url: url.into(), service: Some(Service::Agent) });
             }
-            config::Service::Transcription(version) => version,
+            PathService::Transcription(version) => version,
         };
         let (url, configured) = self.transcription.as_ref().ok_or(NoService::NoTranscription)?;
         let version = version.unwrap_or(*configured);
