@@ -140,6 +140,13 @@ proptest! {
             prop_assert!(is_eager || !["EagerEndOfTurn", "TurnResumed"].contains(&event));
             prop_assert_eq!(&message["turn_index"], turn);
             prop_assert_eq!(&message["audio_window_start"], &from);
+            let mut word_end = from.as_f64().expect("a start");
+            for word in message["words"].as_array().expect("words") {
+                let (start, stop) = (word["start"].as_f64(), word["end"].as_f64().expect("an end"));
+                prop_assert!(start >= Some(word_end) && Some(stop) >= start, "{message}");
+                word_end = stop;
+            }
+            prop_assert!(message["audio_window_end"].as_f64() >= Some(word_end), "{message}");
             if before == "EagerEndOfTurn" && event == "EndOfTurn" {
                 prop_assert_eq!(&message["transcript"], &transcript);
             }

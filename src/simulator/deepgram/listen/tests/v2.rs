@@ -70,12 +70,31 @@ fn an_early_end_is_followed_by_the_end_or_by_more() {
         ends(heard("", &resumed)),
         ["StartOfTurn 0 0.0-0.06 0.0 - One,", "EndOfTurn 0 0.0-2.4 0.7 model One, two.",]
     );
-    // A click brings nobody back.
+    // Who resumes for a moment only has resumed all the same.
+    let moment = [(true, 600), (false, 500), (true, 60), (false, 1000)];
+    assert_eq!(
+        ends(heard("eager_eot_threshold=0.4", &moment))[2..],
+        [
+            "TurnResumed 0 0.0-1.16 0.0 - One, two. One,",
+            "EagerEndOfTurn 0 0.0-1.56 0.4 - One, two. One, two.",
+            "EndOfTurn 0 0.0-1.86 0.7 model One, two. One, two.",
+        ]
+    );
+    // A click brings nobody back, but a turn does not end in one.
     let click = [(true, 600), (false, 500), (true, 40), (false, 1000)];
     assert_eq!(
         ends(heard("eager_eot_threshold=0.4", &click)).pop().as_deref(),
         Some("EndOfTurn 0 0.0-1.3 0.7 model One, two.")
     );
+    let click = [(true, 600), (false, 680), (true, 40), (false, 1000)];
+    for (parameters, trigger) in
+        [("eot_threshold=0.7", "model"), ("eot_threshold=1.0&eot_timeout_ms=700", "timeout")]
+    {
+        assert_eq!(
+            ends(heard(&format!("eager_eot_threshold=0.4&{parameters}"), &click)).pop(),
+            Some(format!("EndOfTurn 0 0.0-1.34 0.74 {trigger} One, two."))
+        );
+    }
 }
 
 #[test]
@@ -179,6 +198,13 @@ fn configure_changes_what_it_names() {
         (
             json!({"thresholds": {"eager_eot_threshold": 0.4, "eot_timeout_ms": 800}, "language_hints": ["es"],
                 "numerals": false}),
+            json!({"eot_threshold": 0.5, "eot_timeout_ms": 800, "eager_eot_threshold": 0.4}),
+            json!([]),
+            json!(["es"]),
+            false,
+        ),
+        (
+            json!({"thresholds": {}, "numerals": null}),
             json!({"eot_threshold": 0.5, "eot_timeout_ms": 800, "eager_eot_threshold": 0.4}),
             json!([]),
             json!(["es"]),
