@@ -175,6 +175,7 @@ mod tests {
             .sum();
         let reader = hound::WavReader::new(file.as_slice()).expect("a WAV file");
         assert_eq!(samples as u32, reader.duration());
+        assert!(audio.rest.is_empty(), "what follows is not kept");
         let layout = audio.layout().expect("the header has come");
         assert_eq!((layout.format.rate, layout.channels), (reader.spec().sample_rate, 1));
     }

@@ -54,6 +54,12 @@ fn an_utterance_ends_once_and_only_after_its_words() {
     let resumed = [(true, 1000), (false, 800), (true, 1000), (false, 980)];
     assert_eq!(of("", &resumed).iter().filter(|line| line.contains("End")).count(), 0);
     assert_eq!(of("", &[(false, 4000)]), [""; 0]);
+    // Words that are final before their silence have an end as well.
+    let mut client = Client::v1(&format!("model=nova-3&{PCM}&{wanted}"), &[]);
+    client.binary(&pcm(&[(true, 500)]));
+    client.text(r#"{"type":"Finalize"}"#);
+    client.binary(&pcm(&[(false, 3000)]));
+    assert_eq!(client.told().iter().filter(|line| *line == "UtteranceEnd [0,1] 0.5").count(), 1);
 }
 
 #[test]
@@ -198,6 +204,16 @@ fn finalize_flushes_what_there_is() {
         told[0].starts_with("0.505+0.") && told[0].ends_with(" is_final speech_final one two"),
         "{told:?}"
     );
+}
+
+#[test]
+fn speech_that_is_cut_before_it_is_noticed_begins_at_the_cut() {
+    let mut client = Client::v1(&format!("model=nova-3&{PCM}"), &[]);
+    client.binary(&pcm(&[(true, 40)]));
+    client.text(r#"{"type":"Finalize"}"#);
+    client.binary(&pcm(&[(true, 460), (false, 200)]));
+    assert_eq!(client.messages[1]["channel"]["alternatives"][0]["words"][0]["start"], 0.04);
+    assert_eq!(client.told(), ["0.0+0.04 is_final from_finalize", "0.04+0.66 is_final speech_final one two"]);
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn the_client_ends_a_turn_that_there_is() {
     );
     // Who goes on speaking has begun another turn.
     client.binary(&pcm(&[(true, 195), (false, 500)]));
+    assert_eq!(client.messages[0]["words"][0]["start"], 0.205);
     client.text(r#"{"type":"ForceEndTurn"}"#);
     assert_eq!(
         client.told(),
