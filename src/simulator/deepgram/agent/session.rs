@@ -261,10 +261,8 @@ impl Session {
         self.phase = Phase::Active(Box::new(Agent { configuration, ear }));
         self.send(json!({"type": "SettingsApplied"}), now);
         self.settled(now);
+        // After a refusal the rest is of no effect: nothing follows a close.
         for message in held {
-            if self.wire.is_closing() {
-                return;
-            }
             let outcome = match message {
                 Held::Message(message) => self.request(&message, now),
                 Held::Audio(audio) => self.hear(&audio, now),

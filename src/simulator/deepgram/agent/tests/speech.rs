@@ -41,6 +41,18 @@ fn speech_voids_what_the_agent_was_about_to_do() {
 }
 
 #[test]
+fn what_waits_behind_an_interrupted_answer_is_void() {
+    let options = [("audio_speed", "1"), ("transcript", "")];
+    let mut client = Client::configured(&options, &settings(json!({})));
+    client.send(&user("one"));
+    client.send(&user("two"));
+    client.send(&json!({"type": "InjectAgentMessage", "message": "three", "behavior": "queue"}));
+    client.wait(500);
+    client.speak(&SENTENCE);
+    assert_eq!(types(&client.wait(30_000)), ["UserStartedSpeaking"]);
+}
+
+#[test]
 fn speech_ends_without_silence_when_audio_stops_coming() {
     let mut client = Client::configured(&[("transcript", "hello")], &settings(json!({})));
     client.speak(&[(true, 400)]);
