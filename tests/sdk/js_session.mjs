@@ -5,7 +5,7 @@
 // fields, missing fields and wrong types. Prints `ok NAME` or `not ok NAME: why` per check.
 
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DeepgramClient, DeepgramEnvironment } from "@deepgram/sdk";
@@ -13,6 +13,8 @@ import { DeepgramClient, DeepgramEnvironment } from "@deepgram/sdk";
 const HERE = dirname(fileURLToPath(import.meta.url));
 export const INPUT_RATE = 16000;
 export const OUTPUT_RATE = 24000;
+// What the SDK is given in place of a key. No upstream may ever see it.
+export const CLIENT_KEY = "not-a-real-key";
 const STEP_TIMEOUT_MS = 15000;
 const AUDIBLE_RMS = 100;
 
@@ -116,6 +118,47 @@ export async function checkAnswer(name, turn) {
   check(`${name}: AgentStartedSpeaking before text and audio`, inOrder, kinds);
 }
 
+/** The samples of a mono 16-bit file at INPUT_RATE. */
+export function readWav(path) {
+  const file = readFileSync(path);
+  if (file.toString("latin1", 0, 4) !== "RIFF") throw new Error(`${path}: no wav file`);
+  let at = 12;
+  let format;
+  while (at + 8 <= file.length) {
+    const [name, size] = [file.toString("latin1", at, at + 4), file.readUInt32LE(at + 4)];
+    if (name === "fmt ") {
+      format = [file.readUInt16LE(at + 10), file.readUInt32LE(at + 12), file.readUInt16LE(at + 22)];
+    }
+    if (name === "data") {
+      if (format?.join() !== [1, INPUT_RATE, 16].join()) throw new Error(`${path}: ${format} is not mono 16 kHz`);
+      return file.subarray(at + 8, at + 8 + size);
+    }
+    at += 8 + size + (size % 2);
+  }
+  throw new Error(`${path}: no samples`);
+}
+
+/** The question as a microphone would send it, then silence until stopped: voice detection needs both. */
+export function speak(socket, question, speed, frameMs = 20) {
+  const start = Date.now();
+  const frameBytes = (INPUT_RATE / 1000) * frameMs * 2;
+  let sent = 0;
+  const timer = setInterval(() => {
+    // Against the start and not against the last frame, so that late timers do not add up.
+    const due = Math.floor(((Date.now() - start) * speed) / frameMs) + 1;
+    for (; sent < due; sent++) {
+      const frame = Buffer.alloc(frameBytes);
+      question.subarray(sent * frameBytes, (sent + 1) * frameBytes).copy(frame);
+      try {
+        socket.sendMedia(frame);
+      } catch {
+        return clearInterval(timer); // closed; the conversation reports that
+      }
+    }
+  }, frameMs / speed);
+  return () => clearInterval(timer);
+}
+
 /** Welcome, Settings, SettingsApplied. */
 export async function open({ name, send, transcript }, settings) {
   const first = await transcript.until("Welcome");
@@ -126,10 +169,10 @@ export async function open({ name, send, transcript }, settings) {
 }
 
 // The one type whose name is not its message's.
-const SENT_NAMES = { FunctionCallResponse: "AgentV1SendFunctionCallResponse" };
+const SENT_NAMES = { FunctionCallResponse: "SendFunctionCallResponse" };
 
 /** The compiler's complaints about the messages as literals of the SDK's types; empty if there are none. */
-function typeFaults(messages, sent) {
+function typeFaults(messages, sent, connection, namespace) {
   // Fields of the protocol that only the newer Python SDK declares.
   const newer = (key, value) => (key === "conversational_behavior" ? undefined : value);
   const literals = messages.map((m) => `  ${JSON.stringify(m, newer)},`);
@@ -137,7 +180,7 @@ function typeFaults(messages, sent) {
     'import type { Deepgram, DeepgramClient } from "@deepgram/sdk";',
     // The SDK does not export the type of what its message handler gets; this is that type, less its
     // alternatives for audio and for text that is no JSON.
-    'declare const socket: Awaited<ReturnType<DeepgramClient["agent"]["v1"]["connect"]>>;',
+    `declare const socket: Awaited<ReturnType<${connection}["connect"]>>;`,
     'type Handler = NonNullable<Parameters<typeof socket.on<"message">>[1]>;',
     "type Message = Exclude<Parameters<Handler>[0], string | Blob | ArrayBuffer | ArrayBufferView>;",
     "export const messages: Message[] = [",
@@ -145,7 +188,7 @@ function typeFaults(messages, sent) {
     "];",
     // What went up fits the SDK's types as well: otherwise no user of it could send the same.
     "export const sent = [",
-    ...sent.map((m) => `  ${JSON.stringify(m)} satisfies Deepgram.agent.${SENT_NAMES[m.type] ?? `AgentV1${m.type}`},`),
+    ...sent.map((m) => `  ${JSON.stringify(m)} satisfies Deepgram.${namespace}${SENT_NAMES[m.type] ?? m.type},`),
     "];",
   ].join("\n");
   const compilerOptions = {
@@ -172,10 +215,11 @@ function typeFaults(messages, sent) {
 }
 
 /** What holds of every session, once it is over. */
-function checkWhole(name, messages, { trouble = [], history = true }) {
-  const codes = messages.filter((m) => ["Error", "Warning"].includes(kindOf(m))).map((m) => m.code);
+function checkWhole(name, messages, { trouble = [], troubleKinds = ["Error", "Warning"], history = true }) {
+  const codes = messages.filter((m) => troubleKinds.includes(kindOf(m))).map((m) => m.code);
   const what = trouble.length ? "no other Error and no other Warning" : "no Error and no Warning";
   check(`${name}${what}`, codes.join() === trouble.join(), codes);
+  if (history === null) return;
   const line = (m) => JSON.stringify([m.role, m.content]);
   const told = messages.filter((m) => kindOf(m) === "ConversationText").map(line);
   const kept = messages.filter((m) => kindOf(m) === "History");
@@ -187,12 +231,27 @@ function checkWhole(name, messages, { trouble = [], history = true }) {
   }
 }
 
-/** One session: `talk({ name, socket, send, transcript })` says what is said in it; `send` picks the SDK's method. */
-export async function converse(base, { name = "", number, talk, out, ...expected }) {
-  const environment = { ...DeepgramEnvironment.Production, agent: base };
-  const client = new DeepgramClient({ apiKey: "not-a-real-key", environment });
+/** A client whose every address is the gateway. */
+export function client(base) {
+  const environment = { ...DeepgramEnvironment.Production, production: base, agent: base };
+  return new DeepgramClient({ apiKey: CLIENT_KEY, environment });
+}
+
+/** One session with the agent: see `hold`. */
+export async function converse(base, session) {
   // No reconnecting: a second session would hide that the first one broke.
-  const socket = await client.agent.v1.connect({ reconnectAttempts: 0 });
+  const checkTypes = await hold(await client(base).agent.v1.connect({ reconnectAttempts: 0 }), session);
+  checkTypes();
+}
+
+/**
+ * One session over a socket of the SDK's, which is connected here: `talk({ name, socket, send, transcript })` says what
+ * is said in it; `send` picks the SDK's method. `connection` and `namespace` are where the SDK declares its types,
+ * against which the function that is given back holds everything; that takes seconds in which no other session goes on.
+ */
+export async function hold(socket, session) {
+  const { name = "", number, talk, out, ...expected } = session;
+  const { connection = 'DeepgramClient["agent"]["v1"]', namespace = "agent.AgentV1" } = session;
   const transcript = new Transcript();
   const errors = [];
   socket.on("message", (message) => transcript.add(message));
@@ -224,6 +283,8 @@ export async function converse(base, { name = "", number, talk, out, ...expected
   const messages = transcript.messages.filter((m) => !(m instanceof Blob));
   checkWhole(name, messages, expected);
   // JSON that the SDK cannot parse reaches the handler as a string, and then fits no type.
-  const faults = typeFaults(messages, sent);
-  check(`${name}every message fits the SDK's types`, !faults, faults);
+  return () => {
+    const faults = typeFaults(messages, sent, connection, namespace);
+    check(`${name}every message fits the SDK's types`, !faults, faults);
+  };
 }

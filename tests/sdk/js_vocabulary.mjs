@@ -121,6 +121,37 @@ export const VOCABULARY = {
   },
 };
 
+/** What the agents of Deepgram's own are asked, and what is different there. */
+export const AGENT_VOCABULARY = {
+  name: "agent's vocabulary: ",
+  trouble: ["FORCE_END_TURN_UNSUPPORTED"],
+  async talk(session) {
+    const { name, send, transcript } = session;
+    await open(session, { type: "Settings", audio: AUDIO, agent: { think: think("Be brief.", "get_current_time") } });
+    await updates(session);
+    for (const message of [QUEUED, NEXT]) send({ type: "InjectAgentMessage", message, behavior: "queue" });
+    for (const message of [QUEUED, NEXT]) {
+      const queued = await transcript.until("AgentAudioDone");
+      check(`${name}queued agent message`, textsOf(queued, "assistant").join() === message, queued);
+      await checkAnswer(`${name}queued agent message`, queued);
+    }
+    send({ type: "InjectUserMessage", content: LONG });
+    await transcript.until("audio");
+    send({ type: "InjectAgentMessage", message: "Not now." });
+    const refused = (await transcript.until("InjectionRefused")).at(-1);
+    check(`${name}no agent message in the agent's turn`, refused.message, refused);
+    send({ type: "InjectAgentMessage", message: INTERRUPTING, behavior: "interrupt" });
+    const turn = await transcript.until("AgentAudioDone");
+    check(`${name}interrupting agent message`, textsOf(turn, "assistant").join() === INTERRUPTING, turn);
+    const said = turn.findIndex((m) => kindOf(m) === "ConversationText");
+    await checkAnswer(`${name}interrupting agent message`, turn.slice(said));
+    await changedFunction(session);
+    send({ type: "ForceEndTurn" });
+    const warned = (await transcript.until("Warning")).at(-1);
+    check(`${name}ForceEndTurn`, warned.code === "FORCE_END_TURN_UNSUPPORTED", warned);
+  },
+};
+
 export const WITHOUT_HISTORY = {
   name: "without history: ",
   history: false,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Conversations with the gateway through Deepgram's official Python SDK: a greeting, a typed and a spoken turn, then
-what else a client may say (sdk_vocabulary.py), then a function that the gateway runs (sdk_functions.py). Prints `ok NAME` or `not ok NAME: why` per check.
+what else a client may say (sdk_vocabulary.py), then a function that the gateway runs (sdk_functions.py). Prints
+`ok NAME` or `not ok NAME: why` per check.
 """
 
 import argparse
@@ -26,7 +27,6 @@ from deepgram.agent.v1.types import (
 )
 from deepgram.types import ThinkSettingsV1, ThinkSettingsV1FunctionsItem, ThinkSettingsV1Provider_OpenAi
 
-FRAME_MS = 20
 GREETING = "Welcome to the bridge."
 TIME = "10:42"  # nothing but the function's answer can put this into the agent's words
 
@@ -74,8 +74,7 @@ class Turns(Conversation):
         self.check("typed turn: LatencyReport", len(report) == 1 and report[0].total_latency > 0, report)
 
     async def spoken_turn(self):
-        microphone = asyncio.create_task(self.speak())
-        try:
+        async with self.speaking(self.question, self.speed):
             before = await self.transcript.until("UserStartedSpeaking")
             self.check("spoken turn: UserStartedSpeaking first", len(before) == 1, before)
             await self.send("send_inject_agent_message", AgentV1InjectAgentMessage(message="Not now."))
@@ -94,10 +93,6 @@ class Turns(Conversation):
             )
             await self.send("send_function_call_response", answer)
             turn = await self.transcript.until("AgentAudioDone")
-        finally:
-            microphone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await microphone
         # A transcript is asynchronous: it may come before, within or after the answer.
         heard = texts(asked + turn, "user") or texts(
             await self.transcript.until("ConversationText", role="user"), "user"
@@ -109,19 +104,8 @@ class Turns(Conversation):
         self.check("spoken turn: the answer holds the function's result", TIME in said, said)
         self.check_answer("spoken turn", turn)
 
-    async def speak(self):
-        """The question as a microphone would send it, then silence until cancelled: voice detection needs both."""
-        frame = INPUT_RATE * FRAME_MS // 1000 * 2
-        loop, start, sent = asyncio.get_running_loop(), asyncio.get_running_loop().time(), 0
-        while True:
-            chunk = self.question[sent * frame : (sent + 1) * frame]
-            await self.send("send_media", chunk.ljust(frame, b"\0"))
-            sent += 1
-            # Against the start and not against the last frame, so that late wake-ups do not add up.
-            await asyncio.sleep(max(0, start + sent * FRAME_MS / 1000 / self.speed - loop.time()))
 
-
-async def hold(checks, bases, flavour, question, speed, out):
+async def hold_all(checks, bases, flavour, question, speed, out):
     base, functions_base = bases
     conversations = [(base, functools.partial(Turns, checks, question, speed))]
     conversations += [(base, functools.partial(kind, checks)) for kind in (Vocabulary, WithoutHistory)]
@@ -148,7 +132,7 @@ def main():
         if rate != INPUT_RATE:
             raise ValueError(f"{args.audio}: {rate} Hz")
         with open(args.transcript, "w", encoding="utf-8") if args.transcript else contextlib.nullcontext() as out:
-            asyncio.run(hold(checks, (args.base, args.functions_base), args.client, question, args.speed, out))
+            asyncio.run(hold_all(checks, (args.base, args.functions_base), args.client, question, args.speed, out))
     except Exception as error:  # whatever it is, the line has to be printed: it is what is counted
         checks.check("run", False, repr(error))
     return checks.exit_status()

@@ -4,6 +4,8 @@
 Listens on a free loopback port (prints `listening PORT`), opens one upstream connection for each incoming one with the
 same query and credentials, and passes frames and close codes on unchanged. Each frame becomes one JSON line in --out:
 {"connection": 1, "direction": "up" or "down", "raw": TEXT}; a binary frame has raw null and its length in "bytes".
+With --upgrades the requests themselves become lines of a file of their own: {"connection": 1, "path": "/v1/listen?…",
+"headers": [[NAME, VALUE], …]}, and the path of each is put behind that of --upstream.
 """
 
 import argparse
@@ -37,9 +39,11 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upstream", required=True, help="ws://HOST:PORT/PATH")
     parser.add_argument("--out", required=True)
+    parser.add_argument("--upgrades")
     args = parser.parse_args()
     connections = itertools.count(1)
     out = open(args.out, "w", encoding="utf-8")
+    upgrades = open(args.upgrades, "w", encoding="utf-8") if args.upgrades else None
 
     async def handle(client):
         number = next(connections)
@@ -54,8 +58,13 @@ async def main():
 
             return log
 
-        query = urllib.parse.urlsplit(client.request.path).query
+        path, _, query = client.request.path.partition("?")
         target = urllib.parse.urlsplit(args.upstream)
+        if upgrades:
+            target = target._replace(path=target.path + path)
+            headers = list(client.request.headers.raw_items())
+            line = {"connection": number, "path": client.request.path, "headers": headers}
+            print(json.dumps(line), file=upgrades, flush=True)
         target = target._replace(query="&".join(q for q in (target.query, query) if q)).geturl()
         headers = [(name, client.request.headers[name]) for name in FORWARDED_HEADERS if name in client.request.headers]
         try:

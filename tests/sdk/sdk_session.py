@@ -29,18 +29,27 @@ from deepgram.environment import DeepgramClientEnvironment
 INPUT_RATE, OUTPUT_RATE = 16000, 24000
 STEP_TIMEOUT_S = 15
 
-# Every message class that the SDK knows, by its `type`.
-KNOWN = {}
-for _model in flatten(socket_client.V1SocketClientResponse):
-    if _model is not bytes:
-        KNOWN.setdefault(_model.model_fields["type"].default, []).append(_model)
+# What the SDK is given in place of a key. No upstream may ever see it.
+CLIENT_KEY = "not-a-real-key"
+
+
+def vocabulary(response):
+    """Every message class of a socket client's union, by its `type`."""
+    known = {}
+    for model in flatten(response):
+        if model is not bytes:
+            known.setdefault(model.model_fields["type"].default, []).append(model)
+    return known
+
+
+AGENT = vocabulary(socket_client.V1SocketClientResponse)
 
 
 class Transcript:
     """What the SDK handed out, in order, beside the raw text it made it from."""
 
-    def __init__(self, loop, number, out):
-        self.loop, self.number, self.out = loop, number, out
+    def __init__(self, loop, number=0, out=None, known=AGENT):
+        self.loop, self.number, self.out, self.known = loop, number, out, known
         self.changed, self.messages, self.faults = asyncio.Event(), [], []
         self.closed, self.position, self.raw = False, 0, None
 
@@ -71,7 +80,7 @@ class Transcript:
     def on_message(self, parsed):
         raw, self.raw = self.raw, None
         if not isinstance(parsed, bytes):
-            self.faults += typing_faults(raw, parsed)
+            self.faults += typing_faults(self.known, raw, parsed)
         self.loop.call_soon_threadsafe(self.add, parsed)
 
     def on_error(self, error):
@@ -103,6 +112,15 @@ class Transcript:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def ended(self):
+        """The messages from the last stop up to the close, which has to be the gateway's."""
+        async with asyncio.timeout(STEP_TIMEOUT_S):
+            while not self.closed:
+                self.changed.clear()
+                await self.changed.wait()
+        start, self.position = self.position, len(self.messages)
+        return self.messages[start:]
+
 
 def kind_of(message):
     if isinstance(message, bytes):
@@ -110,12 +128,12 @@ def kind_of(message):
     return message.get("type") if isinstance(message, dict) else message.type
 
 
-def typing_faults(raw, parsed):
+def typing_faults(known, raw, parsed):
     """What is wrong with one message as the SDK's own types see it."""
     value = json.loads(raw)
-    models = KNOWN.get(value.get("type"))
+    models = known.get(value.get("type"))
     if models is None:
-        return [f"not a message of the Voice Agent protocol: {raw}"]
+        return [f"not a message of the protocol: {raw}"]
     if type(parsed) not in models:
         return [f"{raw} came back as {type(parsed).__name__}"]
     found = faults(type(parsed), value, value["type"])
@@ -147,12 +165,16 @@ class Conversation:
     # Stands before the names of the checks.
     title = ""
     # Codes of the Errors and Warnings that the session has to bring.
-    trouble = ()
-    # Whether each text is followed by its History.
+    trouble, trouble_kinds = (), ("Error", "Warning")
+    # Whether each text is followed by its History; None where there is no such thing.
     history = True
+    # Seconds of audio in a message.
+    frame_s = 0.02
 
     def __init__(self, checks, connection, transcript):
         self.checks, self.connection, self.transcript = checks, connection, transcript
+        # Audio that has gone to the SDK.
+        self.sent = bytearray()
 
     def check(self, name, passed, why=""):
         return self.checks.check(self.title + name, passed, why)
@@ -161,6 +183,28 @@ class Conversation:
         result = getattr(self.connection, method)(*message)
         if inspect.isawaitable(result):
             await result
+
+    @contextlib.asynccontextmanager
+    async def speaking(self, audio, speed):
+        """A microphone that is on: the audio at `speed` times real time, then silence; voice detection needs both."""
+        microphone = asyncio.create_task(self.speak(audio, speed))
+        try:
+            yield
+        finally:
+            microphone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await microphone
+
+    async def speak(self, audio, speed):
+        frame = int(INPUT_RATE * self.frame_s) * 2
+        loop, start, sent = asyncio.get_running_loop(), asyncio.get_running_loop().time(), 0
+        while True:
+            chunk = audio[sent * frame : (sent + 1) * frame].ljust(frame, b"\0")
+            self.sent += chunk
+            await self.send("send_media", chunk)
+            sent += 1
+            # Against the start and not against the last frame, so that late wake-ups do not add up.
+            await asyncio.sleep(max(0, start + sent * self.frame_s / speed - loop.time()))
 
     async def open(self, settings):
         first = await self.transcript.until("Welcome")
@@ -186,7 +230,7 @@ class Conversation:
     def check_whole(self):
         """What holds of every session, once it is over."""
         messages, faults = self.transcript.messages, self.transcript.faults
-        codes = [m.code for m in messages if kind_of(m) in ("Error", "Warning")]
+        codes = [m.code for m in messages if kind_of(m) in self.trouble_kinds]
         if self.trouble:
             self.check("no other Error and no other Warning", codes == list(self.trouble), codes)
         else:
@@ -194,6 +238,8 @@ class Conversation:
         self.check("every message fits the SDK's types", not faults, "; ".join(faults[:5]))
         told = [(m.role, m.content) for m in messages if kind_of(m) == "ConversationText"]
         kept = [(m.role, m.content) for m in messages if type(m) is ConversationHistoryMessage]
+        if self.history is None:
+            return
         if self.history:
             self.check("History: each text once, in order", told and kept == told, kept)
         else:
@@ -204,13 +250,17 @@ class Conversation:
 def client(base, flavour):
     environment = DeepgramClientEnvironment(base=base, production=base, agent=base, agent_rest=base)
     maker = {"sync": DeepgramClient, "async": AsyncDeepgramClient}[flavour]
-    return maker(api_key="not-a-real-key", environment=environment)
+    return maker(api_key=CLIENT_KEY, environment=environment)
 
 
 async def converse(base, flavour, transcript, make_conversation):
-    """One session: `make_conversation(connection, transcript)` says what is said in it."""
+    """One session with the agent: `make_conversation(connection, transcript)` says what is said in it."""
+    await hold(client(base, flavour).agent.v1.connect(), flavour, transcript, make_conversation)
+
+
+async def hold(opening, flavour, transcript, make_conversation):
+    """One session over the connection that the SDK's `connect` opens."""
     async with contextlib.AsyncExitStack() as stack:
-        opening = client(base, flavour).agent.v1.connect()
         if flavour == "sync":
             connection = stack.enter_context(opening)
         else:

@@ -51,8 +51,8 @@ def think(prompt, function):
     return ThinkSettingsV1(provider=provider, prompt=prompt, functions=[item])
 
 
-def speak(model, speed=None):
-    return SpeakSettingsV1(provider=SpeakSettingsV1Provider_Deepgram(model=model, speed=speed))
+def speak(model, **speed):
+    return SpeakSettingsV1(provider=SpeakSettingsV1Provider_Deepgram(model=model, **speed))
 
 
 def foreign_voice():
@@ -102,11 +102,12 @@ class Vocabulary(Conversation):
 
     async def agent_messages(self):
         # The answer's audio came faster than it plays: the agent is still heard.
-        await self.inject("Not now.")
+        # None goes over the wire as null.
+        await self.inject("Not now.", behavior=None)
         refused = await self.transcript.until("InjectionRefused")
         self.check("no agent message in the agent's turn", len(refused) == 1 and refused[0].message, refused)
         for text in (QUEUED, NEXT):
-            await self.inject(text, "queue")
+            await self.inject(text, behavior="queue")
         for text in (QUEUED, NEXT):
             turn = await self.transcript.until("AgentAudioDone")
             self.check("queued agent message", texts(turn, "assistant") == [text], texts(turn, "assistant"))
@@ -114,8 +115,8 @@ class Vocabulary(Conversation):
         await self.send("send_inject_user_message", AgentV1InjectUserMessage(content=LONG))
         await self.transcript.until("audio")
         # The voice in force, at another speed: that has to wait for the end of the response.
-        await self.send("send_update_speak", AgentV1UpdateSpeak(speak=speak("aura-2-apollo-en", SPEED)))
-        await self.inject(INTERRUPTING, "interrupt")
+        await self.send("send_update_speak", AgentV1UpdateSpeak(speak=speak("aura-2-apollo-en", speed=SPEED)))
+        await self.inject(INTERRUPTING, behavior="interrupt")
         cut = await self.transcript.until("UserStartedSpeaking")
         self.check("interrupted: the end signal comes first", kind_of(cut[-2]) == "AgentAudioDone", kind_of(cut[-2]))
         turn = await self.transcript.until("AgentAudioDone")
@@ -128,7 +129,7 @@ class Vocabulary(Conversation):
         self.check_answer("interrupting agent message", turn)
 
     async def late_voice(self):
-        await self.send("send_update_speak", AgentV1UpdateSpeak(speak=speak("aura-2-thalia-en")))
+        await self.send("send_update_speak", AgentV1UpdateSpeak(speak=speak("aura-2-thalia-en", speed=None)))
         warned = (await self.transcript.until("Warning"))[-1]
         self.check("a voice after the first audio", warned.code == "cannot_update_voice", warned)
         await self.send("send_update_speak", AgentV1UpdateSpeak(speak=[speak("aura-2-apollo-en")]))
@@ -170,8 +171,8 @@ class Vocabulary(Conversation):
         await self.send("send_inject_user_message", AgentV1InjectUserMessage(content=content))
         return await self.transcript.until("AgentAudioDone")
 
-    async def inject(self, message, behavior=None):
-        message = AgentV1InjectAgentMessage(message=message, behavior=behavior)
+    async def inject(self, message, **behavior):
+        message = AgentV1InjectAgentMessage(message=message, **behavior)
         await self.send("send_inject_agent_message", message)
 
 
