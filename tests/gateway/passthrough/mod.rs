@@ -3,8 +3,10 @@
 
 mod closing;
 mod destinations;
+mod differences;
 mod keys;
 mod queries;
+mod same_conversation;
 mod stage;
 mod traffic;
 mod transparency;
