@@ -14,7 +14,9 @@ mod dial;
 mod messages;
 mod ordering_gate;
 mod paced_body;
+mod state_machine;
 mod trace;
+mod upstream_pumps;
 mod upstream_session;
 mod upstream_socket;
 
@@ -36,7 +38,8 @@ use crate::{
     websocket::{Fragments, MessageSize},
 };
 use client_session::{ClientSession, ReadSwitch};
-use ordering_gate::{Course, GateParts};
+use ordering_gate::GateParts;
+use state_machine::StateMachine;
 use upstream_session::UpstreamSession;
 
 /// How many messages a mailbox takes before one is refused. It is far more than the frames of a window on
@@ -126,13 +129,13 @@ pub fn spawn_connection<G: 'static>(
         trace.clone(),
     );
     let (backend, limits) = (Arc::clone(&runtime.backend), runtime.limits.clone());
-    let course = match destination.service {
-        None => Course::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
-        Some(service) => Course::PassedThrough(Box::new(Relay::new(backend, limits, service))),
+    let machine = match destination.service {
+        None => StateMachine::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
+        Some(service) => StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, service))),
     };
     let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     context.run(OrderingGate::new(
-        course,
+        machine,
         GateParts {
             client: client.recipient(),
             reading,

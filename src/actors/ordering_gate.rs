@@ -19,19 +19,17 @@ use super::{
     client_session::ReadSwitch,
     describe::{describe_effect, describe_input, leg_name, log_level},
     messages::{FromLeg, ToClient, ToUpstream},
+    state_machine::StateMachine,
 };
 use crate::{
     functions::{Call, ExecutorPool, Outcome},
-    gate::{
-        ClientFrame, CloseReason, Counts, Effect, FunctionRun, Gate, Input, Leg, LegEnd, Phase, Relay,
-        Severity, UpstreamFrame,
-    },
+    gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
     protocol::{ids::CallId, log_field},
 };
 
 /// The actor.
 pub struct OrderingGate {
-    gate: Course,
+    gate: StateMachine,
     parts: GateParts,
     audio: AudioPath,
     timer: Option<(Instant, SpawnHandle)>,
@@ -39,51 +37,6 @@ pub struct OrderingGate {
     calls: HashMap<CallId, SpawnHandle>,
     opened: Instant,
     steps: u64,
-}
-
-/// The state machine of a connection.
-pub(super) enum Course {
-    /// Its messages are translated.
-    Translated(Box<Gate>),
-    /// Its frames are passed through.
-    PassedThrough(Box<Relay>),
-}
-
-impl Course {
-    fn handle(&mut self, input: Input, now: Instant) -> Vec<Effect> {
-        match self {
-            Self::Translated(gate) => gate.handle(input, now),
-            Self::PassedThrough(relay) => relay.handle(input, now),
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Translated(gate) => gate.deadline(),
-            Self::PassedThrough(relay) => relay.deadline(),
-        }
-    }
-
-    fn phase(&self) -> Phase {
-        match self {
-            Self::Translated(gate) => gate.phase(),
-            Self::PassedThrough(relay) => relay.phase(),
-        }
-    }
-
-    fn close_reason(&self) -> Option<&CloseReason> {
-        match self {
-            Self::Translated(gate) => gate.close_reason(),
-            Self::PassedThrough(relay) => relay.close_reason(),
-        }
-    }
-
-    fn counts(&self) -> Counts {
-        match self {
-            Self::Translated(gate) => gate.counts(),
-            Self::PassedThrough(_) => Counts::default(),
-        }
-    }
 }
 
 /// What the gate acts through.
@@ -114,7 +67,7 @@ fn clock() -> Instant {
 }
 
 impl OrderingGate {
-    pub(super) fn new(gate: Course, parts: GateParts) -> Self {
+    pub(super) fn new(gate: StateMachine, parts: GateParts) -> Self {
         Self {
             gate,
             parts,

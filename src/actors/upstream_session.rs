@@ -1,27 +1,23 @@
 //! The upstream's leg: dials, reads, writes. Knows nothing of the client.
 
 use std::{
-    pin::Pin,
     rc::Rc,
-    task::{Context as TaskContext, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture,
-    fut::ActorFuture,
-};
-use actix_http::ws::{Frame, Item, OpCode};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
+use actix_http::ws::{Frame, OpCode};
 use bytes::Bytes;
 
 use super::{
     Dialer, MAILBOX, Reader, Trace,
     dial::Upgraded,
     messages::{FromLeg, ToUpstream},
+    upstream_pumps::{ReadPump, WritePump},
     upstream_socket::{ReadError, UpstreamSocket},
 };
 use crate::{
-    gate::{Input, Leg, LegEnd, UpstreamError, sendable},
+    gate::{Input, LegEnd, UpstreamError, sendable},
     protocol::{
         self, DecodeError, Opcode, log_field,
         realtime::{Append, ClientEvent, ServerEvent},
@@ -33,10 +29,6 @@ use crate::{
 
 /// How long a socket that ends may take for what is queued. Nobody else knows of it by then.
 const LINGER: Duration = Duration::from_secs(2);
-/// Frames that are taken in one go before the other actors of the thread have their turn.
-const FRAMES_PER_TURN: usize = 16;
-/// The same in bytes: so much more than the client's budget may arrive before the gate can say stop.
-const BYTES_PER_TURN: usize = 128 * 1024;
 
 pub(super) struct UpstreamSession {
     gate: Recipient<FromLeg>,
@@ -44,16 +36,16 @@ pub(super) struct UpstreamSession {
     url: String,
     limit: usize,
     trace: Trace,
-    socket: Option<UpstreamSocket>,
+    pub(super) socket: Option<UpstreamSocket>,
     reader: Reader,
     /// Where an append is put together.
     scratch: Vec<u8>,
-    paused: bool,
+    pub(super) paused: bool,
     close_sent: bool,
     /// The gate has been told how this leg ended.
     ended: bool,
     /// Nothing more is read; what is queued still goes out, then the actor stops.
-    leaving: bool,
+    pub(super) leaving: bool,
 }
 
 impl UpstreamSession {
@@ -80,7 +72,7 @@ impl UpstreamSession {
         }
     }
 
-    fn tell(&mut self, input: Input, context: &mut Context<Self>) {
+    pub(super) fn tell(&mut self, input: Input, context: &mut Context<Self>) {
         if let Err(error) = self.gate.try_send(FromLeg(input)) {
             if !self.ended {
                 log::error!("{} dir=upstream the gate takes no input: {error}", self.trace);
@@ -119,7 +111,7 @@ impl UpstreamSession {
         context.spawn(WritePump);
     }
 
-    fn frame(&mut self, frame: Frame, context: &mut Context<Self>) {
+    pub(super) fn frame(&mut self, frame: Frame, context: &mut Context<Self>) {
         match frame {
             Frame::Text(text) => self.data(protocol::Frame::text(text), context),
             Frame::Binary(payload) => self.data(protocol::Frame::binary(payload), context),
@@ -213,7 +205,7 @@ impl UpstreamSession {
         self.tell(Input::UpstreamMalformed(DecodeError::NoType), context);
     }
 
-    fn read_failed(&mut self, error: ReadError, context: &mut Context<Self>) {
+    pub(super) fn read_failed(&mut self, error: ReadError, context: &mut Context<Self>) {
         self.leave(context);
         match error {
             ReadError::Ended => self.end(LegEnd::Vanished, context),
@@ -301,93 +293,6 @@ impl Handler<ToUpstream> for UpstreamSession {
             ToUpstream::Close { code, reason } if self.socket.is_some() => self.close(code, &reason),
             // Nothing is open yet: the dial ends here.
             ToUpstream::Close { .. } | ToUpstream::HangUp => context.stop(),
-        }
-    }
-}
-
-/// Reads frames for as long as the leg lives. It is polled whenever anything happens to the actor.
-struct ReadPump;
-
-impl ActorFuture<UpstreamSession> for ReadPump {
-    type Output = ();
-
-    fn poll(
-        self: Pin<&mut Self>,
-        act: &mut UpstreamSession,
-        context: &mut Context<UpstreamSession>,
-        task: &mut TaskContext<'_>,
-    ) -> Poll<()> {
-        let mut bytes = 0;
-        for _ in 0..FRAMES_PER_TURN {
-            if act.paused {
-                return Poll::Pending;
-            }
-            if act.leaving {
-                return Poll::Ready(());
-            }
-            let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
-            match socket.poll_frame(task) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(frame)) => {
-                    bytes += payload_bytes(&frame);
-                    act.frame(frame, context);
-                }
-                Poll::Ready(Err(error)) => act.read_failed(error, context),
-            }
-            if bytes >= BYTES_PER_TURN {
-                break;
-            }
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-fn payload_bytes(frame: &Frame) -> usize {
-    match frame {
-        Frame::Text(payload) | Frame::Binary(payload) | Frame::Ping(payload) | Frame::Pong(payload) => {
-            payload.len()
-        }
-        Frame::Continuation(
-            Item::FirstText(payload)
-            | Item::FirstBinary(payload)
-            | Item::Continue(payload)
-            | Item::Last(payload),
-        ) => payload.len(),
-        Frame::Close(_) => 0,
-    }
-}
-
-/// Writes what is queued. Everything that was queued since the last poll goes in as few writes as the
-/// socket allows.
-struct WritePump;
-
-impl ActorFuture<UpstreamSession> for WritePump {
-    type Output = ();
-
-    fn poll(
-        self: Pin<&mut Self>,
-        act: &mut UpstreamSession,
-        context: &mut Context<UpstreamSession>,
-        task: &mut TaskContext<'_>,
-    ) -> Poll<()> {
-        let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
-        let (weight, state) = socket.poll_write(task);
-        if let Some(weight) = weight {
-            act.tell(Input::Delivered { leg: Leg::Upstream, bytes: weight }, context);
-        }
-        match state {
-            Poll::Ready(Err(_)) => {
-                act.read_failed(ReadError::Ended, context);
-                context.stop();
-                Poll::Ready(())
-            }
-            // What had to be said has been said.
-            Poll::Ready(Ok(())) if act.leaving => {
-                context.stop();
-                Poll::Ready(())
-            }
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
 }
