@@ -1,18 +1,12 @@
 //! The client's leg: its WebSocket, as an actix-web-actors actor. Knows nothing of upstream.
 //!
 //! Such an actor is the body of its HTTP response and is not polled while the client reads nothing, so
-//! nothing that must happen then lives here: no timer, no decision. For the same reason a duplicate of the
-//! socket exists, through which the gate can hang up.
+//! nothing that must happen then lives here: no timer, no decision.
 
 use std::{
     cell::{Cell, RefCell},
-    future::pending,
-    io,
-    net::{Shutdown as Direction, TcpStream},
-    os::fd::AsFd,
     pin::Pin,
     rc::Rc,
-    sync::Arc,
     task::{Context as TaskContext, Poll, Waker},
 };
 
@@ -24,17 +18,17 @@ use actix_web_actors::ws::{
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::io::Interest;
 
 use super::{
-    MAILBOX, Reader, Trace,
+    MAILBOX, Trace,
     messages::{FromLeg, ToClient},
     paced_body::PacedBody,
+    reader::{Read, Reader},
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
     protocol::{Frame, agent::ClientMessage},
-    websocket::{self as ws, FrameGuard, Joined, tuned},
+    websocket::{self as ws, FrameGuard, Joined},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
@@ -42,40 +36,6 @@ const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 
 /// Members that a message does not have are named in the log up to this many.
 const UNKNOWN_NAMED: usize = 8;
-
-/// A duplicate of a client's socket.
-#[derive(Clone)]
-pub struct ClientSocket(Arc<TcpStream>);
-
-impl ClientSocket {
-    /// Duplicates the socket of a connection that was just accepted and sets its options.
-    pub fn duplicate(socket: &(impl AsFd + ?Sized)) -> io::Result<Self> {
-        Ok(Self(Arc::new(tuned(socket)?)))
-    }
-
-    /// Ready when the peer has closed its side, whether or not anybody reads; never if that cannot be seen.
-    pub async fn closed_by_peer(&self) {
-        // A further duplicate: the server reads from the first, and what is ready there is not ours to take.
-        let Ok(socket) = self.0.try_clone().and_then(tokio::net::TcpStream::from_std) else {
-            return pending().await;
-        };
-        while let Ok(ready) = socket.ready(Interest::READABLE).await {
-            if ready.is_read_closed() {
-                return;
-            }
-            // Bytes. Saying that there are none waits for what comes next.
-            let _ =
-                socket.try_io(Interest::READABLE, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
-        }
-        pending().await
-    }
-
-    /// Ends the connection, whatever state its peer is in.
-    pub(super) fn hang_up(&self) {
-        // The peer may have been quicker; then there is nothing left to end.
-        let _ = self.0.shutdown(Direction::Both);
-    }
-}
 
 /// Turns the reading of a client off and on.
 #[derive(Default)]
@@ -233,21 +193,15 @@ impl ClientSession {
 
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: Frame, context: &mut WebsocketContext<Self>) {
-        let joined = match &mut self.reader {
-            Reader::Messages(fragments) => fragments.join(frame),
-            Reader::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
-                true => return self.tell(Input::ClientFrame(frame), context),
-                false => Joined::TooLarge,
-            },
-        };
-        match joined {
-            Joined::NotYet => (),
-            Joined::Binary(audio) => self.tell(Input::ClientAudio(audio), context),
-            Joined::Text(text) => match str::from_utf8(&text) {
+        match self.reader.read(frame) {
+            Read::Message(Joined::NotYet) => (),
+            Read::Frame(frame) => self.tell(Input::ClientFrame(frame), context),
+            Read::Message(Joined::Binary(audio)) => self.tell(Input::ClientAudio(audio), context),
+            Read::Message(Joined::Text(text)) => match str::from_utf8(&text) {
                 Ok(text) => self.text(text, context),
                 Err(error) => self.broken(error.to_string(), context),
             },
-            Joined::TooLarge => self.end(LegEnd::TooLarge { limit: self.limit }, context),
+            Read::Message(Joined::TooLarge) => self.end(LegEnd::TooLarge { limit: self.limit }, context),
         }
     }
 

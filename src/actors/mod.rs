@@ -9,11 +9,13 @@
 
 mod audio;
 mod client_session;
+mod client_socket;
 mod describe;
 mod dial;
 mod messages;
 mod ordering_gate;
 mod paced_body;
+mod reader;
 mod state_machine;
 mod trace;
 mod upstream_pumps;
@@ -25,7 +27,7 @@ use std::{rc::Rc, sync::Arc};
 use actix::{Actor, AsyncContext, Context};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
-pub use client_session::ClientSocket;
+pub use client_socket::ClientSocket;
 pub use dial::Dialer;
 pub use messages::Shutdown;
 pub use ordering_gate::OrderingGate;
@@ -35,10 +37,10 @@ use crate::{
     config::Backend,
     functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
-    websocket::{Fragments, MessageSize},
 };
 use client_session::{ClientSession, ReadSwitch};
 use ordering_gate::GateParts;
+use reader::Reader;
 use state_machine::StateMachine;
 use upstream_session::UpstreamSession;
 
@@ -79,23 +81,6 @@ pub struct Connection {
     pub response: HttpResponse,
     /// The gate.
     pub gate: actix::Addr<OrderingGate>,
-}
-
-/// What a leg makes of the frames that it reads.
-enum Reader {
-    /// Messages, joined and decoded.
-    Messages(Fragments),
-    /// Frames as they are, measured.
-    Frames(MessageSize),
-}
-
-impl Reader {
-    fn new(service: Option<Service>, limit: usize) -> Self {
-        match service {
-            None => Self::Messages(Fragments::new(limit)),
-            Some(_) => Self::Frames(MessageSize::new(limit)),
-        }
-    }
 }
 
 /// Answers the upgrade `request` and starts the three actors of its connection.

@@ -10,9 +10,10 @@ use actix_http::ws::{Frame, OpCode};
 use bytes::Bytes;
 
 use super::{
-    Dialer, MAILBOX, Reader, Trace,
+    Dialer, MAILBOX, Trace,
     dial::Upgraded,
     messages::{FromLeg, ToUpstream},
+    reader::{Read, Reader},
     upstream_pumps::{ReadPump, WritePump},
     upstream_socket::{ReadError, UpstreamSocket},
 };
@@ -136,18 +137,12 @@ impl UpstreamSession {
 
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: protocol::Frame, context: &mut Context<Self>) {
-        let joined = match &mut self.reader {
-            Reader::Messages(fragments) => fragments.join(frame),
-            Reader::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
-                true => return self.pass(frame, context),
-                false => Joined::TooLarge,
-            },
-        };
-        match joined {
-            Joined::NotYet => (),
-            Joined::Text(text) => self.text(&text, context),
-            Joined::Binary(audio) => self.binary(&audio, context),
-            Joined::TooLarge => self.read_failed(ReadError::TooLarge, context),
+        match self.reader.read(frame) {
+            Read::Message(Joined::NotYet) => (),
+            Read::Frame(frame) => self.pass(frame, context),
+            Read::Message(Joined::Text(text)) => self.text(&text, context),
+            Read::Message(Joined::Binary(audio)) => self.binary(&audio, context),
+            Read::Message(Joined::TooLarge) => self.read_failed(ReadError::TooLarge, context),
         }
     }
 
