@@ -5,6 +5,7 @@ mod closing;
 mod destinations;
 mod differences;
 mod keys;
+mod own_words;
 mod queries;
 mod same_conversation;
 mod stage;
