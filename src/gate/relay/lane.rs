@@ -3,12 +3,10 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-
 use crate::protocol::{Frame, Opcode};
 
-/// How many fragments of a message are kept apart; from there on they are one. Each takes more memory than it has
-/// bytes, and nothing bounds the number of those that have none.
+/// How many fragments of a message are kept apart; what comes behind them is one more. Each takes more memory than
+/// it has bytes, and nothing bounds the number of those that have none.
 const MOST_FRAGMENTS: usize = 64;
 
 #[derive(Default)]
@@ -16,6 +14,8 @@ pub(super) struct Lane {
     state: State,
     /// The frames of a text message that is looked into, until it is whole.
     kept: Vec<Frame>,
+    /// What that message has behind as many frames as are kept apart.
+    rest: Vec<u8>,
     /// What the gateway says itself, until the message on its way is over.
     own: Vec<Frame>,
     own_bytes: usize,
@@ -73,18 +73,16 @@ impl Lane {
         if before == State::Passing {
             return Arrived::Pass(frame);
         }
-        self.kept.push(frame);
-        if self.kept.len() > MOST_FRAGMENTS {
-            self.join_kept();
+        if self.kept.len() < MOST_FRAGMENTS {
+            self.kept.push(frame);
+        } else {
+            self.rest.extend_from_slice(&frame.payload);
+            if last {
+                let payload = std::mem::take(&mut self.rest).into();
+                self.kept.push(Frame { opcode: Opcode::Continuation, last, payload });
+            }
         }
         if last { Arrived::Whole(TextMessage(std::mem::take(&mut self.kept))) } else { Arrived::Kept }
-    }
-
-    fn join_kept(&mut self) {
-        let payload = Bytes::from(joined(&self.kept));
-        if let [first, .., end] = &self.kept[..] {
-            self.kept = vec![Frame { payload, last: end.last, ..first.clone() }];
-        }
     }
 
     /// Whether the peer has been sent the beginning of a message and not its end.
@@ -116,11 +114,14 @@ impl Lane {
 }
 
 fn joined(frames: &[Frame]) -> Vec<u8> {
-    frames.iter().flat_map(|frame| &frame.payload[..]).copied().collect()
+    let payloads: Vec<&[u8]> = frames.iter().map(|frame| &frame.payload[..]).collect();
+    payloads.concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn frame(opcode: Opcode, last: bool, payload: &'static str) -> Frame {
@@ -158,6 +159,7 @@ mod tests {
             assert!(matches!(lane.take(frame(Opcode::Continuation, false, "b"), true), Arrived::Kept));
             assert!(lane.kept.len() <= MOST_FRAGMENTS);
         }
+        assert_eq!(lane.rest.len(), 10_001 - MOST_FRAGMENTS);
         let Arrived::Whole(message) = lane.take(frame(Opcode::Continuation, true, "c"), true) else {
             panic!("it is whole")
         };
@@ -166,6 +168,37 @@ mod tests {
         let lasts: Vec<bool> = frames.iter().map(|frame| frame.last).collect();
         assert!(lasts.split_last().is_some_and(|(last, others)| *last && !others.contains(&true)));
         assert!(frames.iter().skip(1).all(|frame| frame.opcode == Opcode::Continuation));
+    }
+
+    #[test]
+    fn what_a_message_has_is_not_copied_again_for_each_fragment() {
+        let mut lane = Lane::default();
+        let payload = Bytes::from(vec![b'a'; 1 << 20]);
+        lane.take(Frame { opcode: Opcode::Text, last: false, payload: payload.clone() }, true);
+        for n in 0..1_000 {
+            lane.take(frame(Opcode::Continuation, false, ""), true);
+            assert_eq!(lane.kept[0].payload.as_ptr(), payload.as_ptr(), "copied at fragment {n}");
+        }
+        assert!(matches!(lane.take(frame(Opcode::Continuation, true, ""), true), Arrived::Whole(_)));
+    }
+
+    #[test]
+    fn fragments_that_are_no_text_never_become_a_text_frame_of_their_own() {
+        for count in [2, MOST_FRAGMENTS, MOST_FRAGMENTS + 1, 3 * MOST_FRAGMENTS] {
+            let mut lane = Lane::default();
+            let broken = |opcode, last| Frame { opcode, last, payload: vec![0xff].into() };
+            lane.take(broken(Opcode::Text, false), true);
+            for _ in 2..count {
+                lane.take(broken(Opcode::Continuation, false), true);
+            }
+            let Arrived::Whole(message) = lane.take(broken(Opcode::Continuation, true), true) else {
+                panic!("it is whole")
+            };
+            let frames = message.into_frames();
+            assert_eq!(frames.len(), count.min(MOST_FRAGMENTS + 1));
+            assert!(!frames[0].last, "the codec would write it as an empty text");
+            assert_eq!(joined(&frames), vec![0xff; count]);
+        }
     }
 
     #[test]
