@@ -3,11 +3,16 @@
 use crate::{
     gate::Service,
     protocol::Frame,
-    websocket::{Fragments, Joined, MessageSize},
+    websocket::{Fragments, Joined, MessageSize, SharedBuffer},
 };
 
-/// How a leg reads.
-pub(super) enum Reader {
+pub(super) struct Reader {
+    buffer: SharedBuffer,
+    becomes: Becomes,
+}
+
+/// What frames become.
+enum Becomes {
     /// Messages, joined.
     Messages(Fragments),
     /// Frames as they are, measured.
@@ -26,17 +31,19 @@ pub(super) enum Read {
 impl Reader {
     /// A reader of messages or, for a service that is passed through, of frames; a message may have `limit` bytes.
     pub(super) fn new(service: Option<Service>, limit: usize) -> Self {
-        match service {
-            None => Self::Messages(Fragments::new(limit)),
-            Some(_) => Self::Frames(MessageSize::new(limit)),
-        }
+        let becomes = match service {
+            None => Becomes::Messages(Fragments::new(limit)),
+            Some(_) => Becomes::Frames(MessageSize::new(limit)),
+        };
+        Self { buffer: SharedBuffer::default(), becomes }
     }
 
     /// The next frame; the codec has seen to it that they come in order.
     pub(super) fn read(&mut self, frame: Frame) -> Read {
-        match self {
-            Self::Messages(fragments) => Read::Message(fragments.join(frame)),
-            Self::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
+        let frame = Frame { payload: self.buffer.cut(frame.payload), ..frame };
+        match &mut self.becomes {
+            Becomes::Messages(fragments) => Read::Message(fragments.join(frame)),
+            Becomes::Frames(size) => match size.admits(frame.payload.len(), frame.last) {
                 true => Read::Frame(frame),
                 false => Read::Message(Joined::TooLarge),
             },

@@ -5,10 +5,12 @@ mod client;
 mod fragments;
 mod frame_guard;
 mod frames;
+mod shared_buffer;
 mod socket;
 
 pub use client::websocket_client;
 pub use fragments::{Fragments, Joined, MessageSize};
 pub use frame_guard::{FrameGuard, TooLarge};
 pub use frames::{fragment, message, opcode};
+pub use shared_buffer::SharedBuffer;
 pub use socket::tuned;
