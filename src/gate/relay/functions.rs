@@ -2,14 +2,16 @@
 //! they return. Knows nothing of where or how a function runs.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
 use super::Relay;
 use crate::{
     config::{FunctionCalls, Route},
-    gate::{Effect, FunctionRun, Phase, Rule, effect::fitting, functions::GRACE, items::RecentIds},
+    gate::{
+        BASE_WEIGHT, Effect, FunctionRun, Phase, Rule, effect::fitting, functions::GRACE, items::RecentIds,
+    },
     protocol::{
         agent::{FunctionCallResponse, ServerMessage},
         ids::CallId,
@@ -20,6 +22,9 @@ use crate::{
     },
 };
 
+/// How many calls wait at most.
+const MOST_WAITING: usize = 1_024;
+
 #[derive(Default)]
 pub(super) struct PoolCalls {
     waiting: VecDeque<TakenCall>,
@@ -29,7 +34,9 @@ pub(super) struct PoolCalls {
 }
 
 struct Running {
+    /// Without its arguments, which the function has.
     call: TakenCall,
+    weight: usize,
     longest_answer: usize,
     given_up: Instant,
 }
@@ -37,7 +44,14 @@ struct Running {
 impl PoolCalls {
     /// Whether the call is, or was, the gateway's to answer.
     pub(super) fn is_taken(&self, id: &CallId) -> bool {
-        self.taken.contains(id)
+        let mut open = self.waiting.iter().chain(self.running.iter().map(|running| &running.call));
+        self.taken.contains(id) || open.any(|call| call.id == *id)
+    }
+
+    /// What the calls that wait or run keep in memory, nearly.
+    fn weight(&self) -> usize {
+        let running: usize = self.running.iter().map(|running| running.weight).sum();
+        running + self.waiting.iter().map(weight).sum::<usize>()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -51,15 +65,18 @@ impl PoolCalls {
         room: usize,
         bounds: impl Fn(&str) -> (Duration, usize),
         now: Instant,
-    ) -> Option<TakenCall> {
+    ) -> Option<FunctionRun> {
         let (timeout, longest_answer) = bounds(&self.waiting.front()?.name);
         let expected: usize = self.running.iter().map(|running| running.longest_answer).sum();
         if !self.running.is_empty() && expected + longest_answer > room {
             return None;
         }
-        let call = self.waiting.pop_front()?;
-        self.running.push(Running { call: call.clone(), longest_answer, given_up: now + timeout + GRACE });
-        Some(call)
+        let mut call = self.waiting.pop_front()?;
+        let weight = weight(&call);
+        let arguments = std::mem::take(&mut call.arguments);
+        let run = FunctionRun { id: call.id.clone(), name: call.name.clone(), arguments, endpoint: None };
+        self.running.push(Running { call, weight, longest_answer, given_up: now + timeout + GRACE });
+        Some(run)
     }
 
     fn finished(&mut self, id: &CallId) -> Option<TakenCall> {
@@ -68,16 +85,38 @@ impl PoolCalls {
     }
 }
 
+fn weight(call: &TakenCall) -> usize {
+    let TakenCall { id, name, arguments, thought_signature } = call;
+    let signature = thought_signature.as_ref().map_or(0, String::len);
+    BASE_WEIGHT + id.as_str().len() + name.len() + arguments.len() + signature
+}
+
 impl Relay {
-    /// Takes the calls of a request over that the gateway runs; the request as the client is told.
+    /// Takes the calls of a request over that the gateway runs; the request as the client is told. Calls that there is
+    /// no memory for stay the client's: an answer to each would take memory as well.
     pub(super) fn take_over(&mut self, request: &str) -> Option<String> {
-        let TakenOver { text, calls } = deepgram::take_over(request, &self.backend)?;
+        let calls = &self.calls;
+        let (mut bytes, mut waiting) = (calls.weight(), calls.waiting.len());
+        let admits = |call: &TakenCall| {
+            if calls.is_taken(&call.id) {
+                return true;
+            }
+            let weight = weight(call);
+            // One that is alone is taken whatever it weighs.
+            let fits = bytes == 0 || bytes + weight <= self.limits.leg && waiting < MOST_WAITING;
+            if fits {
+                (bytes, waiting) = (bytes + weight, waiting + 1);
+            }
+            fits
+        };
+        let TakenOver { text, calls } = deepgram::take_over(request, &self.backend, admits)?;
         for call in calls {
             // One that is asked for again is neither run nor answered again.
-            if self.calls.taken.insert(&call.id) {
-                self.calls.waiting.push_back(call);
-            } else {
+            if self.calls.is_taken(&call.id) {
                 self.effects.push(Effect::Ignored(Rule::OneAnswerPerCall));
+            } else {
+                self.calls.taken.insert(&call.id);
+                self.calls.waiting.push_back(call);
             }
         }
         Some(text)
@@ -101,9 +140,8 @@ impl Relay {
                 (*timeout, *max_response_bytes)
             })
         };
-        while let Some(call) = self.calls.next(room, bounds, now) {
-            let TakenCall { id, name, arguments, .. } = call;
-            self.effects.push(Effect::Execute(FunctionRun { id, name, arguments, endpoint: None }));
+        while let Some(run) = self.calls.next(room, bounds, now) {
+            self.effects.push(Effect::Execute(run));
         }
     }
 
@@ -137,12 +175,10 @@ impl Relay {
 
     /// Deepgram waits for these no more.
     pub(super) fn cancel_calls(&mut self, ids: &[CallId]) {
-        for id in ids {
-            self.calls.waiting.retain(|call| call.id != *id);
-            if self.calls.finished(id).is_some() {
-                self.effects.push(Effect::CancelFunction(id.clone()));
-            }
-        }
+        let ids: HashSet<_> = ids.iter().collect();
+        self.calls.waiting.retain(|call| !ids.contains(&call.id));
+        let cancelled = self.calls.running.extract_if(.., |running| ids.contains(&running.call.id));
+        self.effects.extend(cancelled.map(|running| Effect::CancelFunction(running.call.id)));
     }
 
     /// Nobody is there any more for what the functions return.

@@ -1,7 +1,7 @@
 //! Function calls of a passed-through session: which of them the gateway takes over, what the client is told of
 //! it, and the answer to Deepgram (Voice Agent sheet A3, A7). Knows neither when a call runs nor what runs it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -38,18 +38,30 @@ pub struct TakenOver {
 
 /// Takes the calls over that the client was to run and the backend has a route for; `None` if there are none
 /// (Voice Agent protocol, server messages). What has no id of 1 to 256 bytes, no name or no arguments stays the
-/// client's. Of calls with one id the first is run; the client is to run none of them, or there would be two answers.
-pub fn take_over(request: &str, backend: &Backend) -> Option<TakenOver> {
+/// client's, as does what `admits` refuses. Of calls with one id the first is run; the client is to run none of them,
+/// or there would be two answers.
+pub fn take_over(
+    request: &str,
+    backend: &Backend,
+    mut admits: impl FnMut(&TakenCall) -> bool,
+) -> Option<TakenOver> {
     let FunctionCalls::Server(table) = &backend.function_calls else { return None };
     let mut calls: Vec<TakenCall> = Vec::new();
-    let mut ids = BTreeSet::new();
+    let mut are_taken = BTreeMap::new();
     let text = edited(request, |request| {
         request.edit("functions", |functions| {
             edited_elements(functions, |json| {
                 let mut call = Members::read(json)?;
                 let taken = taken(&call, table, &backend.name)?;
-                if ids.insert(taken.id.clone()) {
-                    calls.push(taken);
+                let is_taken = *are_taken.entry(taken.id.clone()).or_insert_with(|| {
+                    let is_taken = admits(&taken);
+                    if is_taken {
+                        calls.push(taken);
+                    }
+                    is_taken
+                });
+                if !is_taken {
+                    return None;
                 }
                 call.edit("client_side", |_| Some("false".to_owned()));
                 call.if_changed()

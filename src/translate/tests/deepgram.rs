@@ -84,7 +84,7 @@ fn check(case: &Case, path: &Path) {
         }
         Some("update_think") => update_think(message, &backend()),
         Some("inject_agent_message") => inject_agent_message(message),
-        Some("take_over") => take_over(message, &backend()).map(|taken| {
+        Some("take_over") => take_over(message, &backend(), |_| true).map(|taken| {
             let show = |call: &TakenCall| json!([call.id, call.name, call.arguments, call.thought_signature]);
             assert_eq!(taken.calls.iter().map(show).collect::<Vec<_>>(), case.calls, "{place}");
             taken.text
@@ -196,7 +196,7 @@ fn only_an_id_of_at_most_256_bytes_is_taken_over() {
         let id = "x".repeat(length);
         let request =
             format!(r#"{{"functions":[{{"id":"{id}","name":"f","arguments":"{{}}","client_side":true}}]}}"#);
-        take_over(&request, &backend("any")).is_some()
+        take_over(&request, &backend("any"), |_| true).is_some()
     };
     assert!(taken(256));
     assert!(!taken(257));

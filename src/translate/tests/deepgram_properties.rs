@@ -202,9 +202,9 @@ proptest! {
         for backend in &backends {
             check(settings(&text, backend), &|text| settings(text, backend))?;
             check(update_think(&text, backend), &|text| update_think(text, backend))?;
-            let taken = take_over(&text, backend);
+            let taken = take_over(&text, backend, |_| true);
             prop_assert!(taken.as_ref().is_none_or(|taken| runs(backend) && !taken.calls.is_empty()));
-            check(taken.map(|taken| taken.text), &|text| take_over(text, backend).map(|taken| taken.text))?;
+            check(taken.map(|taken| taken.text), &|text| take_over(text, backend, |_| true).map(|taken| taken.text))?;
         }
     }
 }

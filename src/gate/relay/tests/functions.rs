@@ -141,3 +141,62 @@ fn no_function_outlives_its_connection() {
     assert_eq!(lines, ["cancel a", "close upstream 1000"]);
     assert_eq!(stage.give(finished("a", Ok("x"))), ["ignored R16"]);
 }
+
+fn client_side(line: &str, is: bool) -> usize {
+    line.matches(&format!(r#""client_side":{is}"#)).count()
+}
+
+#[test]
+fn calls_that_there_is_no_memory_for_stay_the_client_s() {
+    let mut stage = Stage::open(Service::Agent, running(15_000));
+    let ids: Vec<_> = (0..300).map(|n| format!("call_{n}")).collect();
+    let calls: Vec<_> = ids.iter().map(|id| (&**id, "f", true)).collect();
+    let lines = stage.down(&request(&calls));
+    let taken = client_side(&lines[0], false);
+    // One runs, the others wait, and all of them weigh no more than a leg may keep.
+    assert!((100..=150).contains(&taken) && taken + client_side(&lines[0], true) == 300, "{taken}");
+    assert_eq!(lines[1..], ["run call_0=f({})"]);
+    let mine = |n| format!(r#"{{"type":"FunctionCallResponse","id":"call_{n}","name":"f","content":"x"}}"#);
+    assert_eq!(stage.up(&mine(taken - 1)), ["ignored R9"]);
+    assert_eq!(stage.up(&mine(taken)).len(), 1);
+    let lines = stage.down(&request(&[("a", "f", true), ("call_1", "f", true)]));
+    assert_eq!(lines, ["ignored R9".to_owned(), told(&[("a", "f", true), ("call_1", "f", false)])]);
+    for n in 0..taken {
+        stage.give(finished(&format!("call_{n}"), Ok("x")));
+    }
+    assert_eq!(stage.down(&request(&[("b", "f", true)]))[1], "run b=f({})");
+}
+
+#[test]
+fn very_many_calls_are_neither_taken_nor_cancelled_slowly() {
+    let limits = Limits { leg: 1 << 30, ..limits() };
+    let mut stage = Stage::within(limits, Service::Agent, running(1 << 30));
+    stage.give(Input::UpstreamOpened);
+    let ids: Vec<_> = (0..50_000).map(|n| format!("call_{n}")).collect();
+    let calls: Vec<_> = ids.iter().map(|id| (&**id, "f", true)).collect();
+    assert_eq!(client_side(&stage.down(&request(&calls))[0], false), 1_024);
+    let cancelled = request(&calls).replace("FunctionCallRequest", "FunctionCallCancelled");
+    assert_eq!(stage.down(&cancelled)[0], "cancel call_0");
+    assert_eq!(stage.wait(30_000), [""; 0]);
+}
+
+#[test]
+fn a_call_that_still_runs_is_not_forgotten_for_others() {
+    let mut stage = Stage::open(Service::Agent, running(1_000));
+    stage.down(&request(&[("long", "f", true)]));
+    for n in 0..5_000 {
+        let id = format!("call_{n}");
+        stage.down(&request(&[(&id, "f", true)]));
+        stage.give(finished(&id, Ok("x")));
+    }
+    let again = stage.down(&request(&[("long", "f", true)]));
+    assert_eq!(again, ["ignored R9".to_owned(), told(&[("long", "f", false)])]);
+}
+
+#[test]
+fn a_call_alone_is_taken_whatever_it_weighs() {
+    let mut stage = Stage::open(Service::Agent, running(1_000));
+    let heavy = request(&[("a", "f", true)]).replace("{}", &"x".repeat(50_000));
+    assert!(stage.down(&heavy).iter().any(|line| line.starts_with("run a=f(xxx")));
+    assert_eq!(client_side(&stage.down(&request(&[("b", "f", true)]))[0], true), 1);
+}
