@@ -31,13 +31,14 @@ pub(super) struct Door {
 
 /// The resource of one of a backend's paths.
 pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
-    web::resource(path.to_owned())
+    let path: Rc<str> = path.into();
+    web::resource(&*path)
         .route(web::get().to(
             move |request: HttpRequest,
                   payload: web::Payload,
                   sessions: web::Data<Sessions>,
                   origins: web::Data<Origins>| {
-                let answer = upgrade(&request, payload, &sessions.into_inner(), &origins, &door);
+                let answer = upgrade(&request, &path, payload, &sessions.into_inner(), &origins, &door);
                 async move { answer }
             },
         ))
@@ -50,8 +51,10 @@ pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
         }))
 }
 
+/// `path` is the one of the configuration: the request may write it in another way.
 fn upgrade(
     request: &HttpRequest,
+    path: &str,
     payload: web::Payload,
     sessions: &Arc<Sessions>,
     origins: &Origins,
@@ -66,7 +69,7 @@ fn upgrade(
     if origins.judge(request.headers()) == Verdict::Refused {
         return refusal(StatusCode::FORBIDDEN, "origin_not_allowed", "pages of this origin may not connect");
     }
-    let destination = match door.destinations.of(request.path(), request.query_string()) {
+    let destination = match door.destinations.of(path, request.query_string()) {
         Ok(destination) => destination,
         Err(NoService::Unknown) => {
             let description = "service must be \"agent\" or \"transcription\"";
@@ -91,7 +94,7 @@ fn upgrade(
     match spawn_connection(&door.runtime, request, payload, destination, trace.clone(), ticket) {
         Ok(connection) => {
             sessions.register(number, &connection.gate);
-            log::info!("{trace} connected path={} peer={:?}", request.path(), request.peer_addr());
+            log::info!("{trace} connected path={path} peer={:?}", request.peer_addr());
             connection.response
         }
         Err(error) => refusal(StatusCode::BAD_REQUEST, "bad_handshake", &error.to_string()),

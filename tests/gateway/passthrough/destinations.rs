@@ -23,6 +23,9 @@ async fn every_ending_of_every_path_leads_to_its_service() {
     }
     assert_eq!(stage.forwarded("/v1/listen").await, "/v1/listen");
     assert_eq!(stage.forwarded("/own/v2/listen").await, "/v2/listen");
+    // However a path is written, it is the same.
+    assert_eq!(stage.forwarded("/dg/v1/liste%6e").await, "/v1/listen");
+    assert_eq!(stage.forwarded("/%64g/%74ranscription").await, "/v1/listen");
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ async fn parameters_go_up_as_they_are_written_and_in_their_order() {
             "?keyterm=a%20b&keyterm=c+d&keyterm=%C3%A4&x%5B%5D=1",
         ),
         ("/dg?flag&empty=&=nameless&a=b=c", "?flag&empty=&=nameless&a=b=c"),
+        ("/dg?a=%0d%0aX-Evil:%20y%00&%0D%0A=b", "?a=%0d%0aX-Evil:%20y%00&%0D%0A=b"),
+        ("/dg?a=%zz&%=b&%e2%28=c", "?a=%zz&%=b&%e2%28=c"),
         ("/dg?services=1&tokens=2&traceid=3&Token=4", "?services=1&tokens=2&traceid=3&Token=4"),
     ];
     for (target, forwarded) in cases {
@@ -40,6 +42,14 @@ async fn the_gateways_own_parameters_stay_however_they_are_written() {
         assert_eq!(stage.forwarded(&target).await, "/v1/agent/converse?model=nova-3", "{own}");
         assert_eq!(stage.forwarded(&format!("/dg?{own}")).await, "/v1/agent/converse", "{own}");
     }
+}
+
+#[tokio::test]
+async fn a_long_query_goes_up_whole() {
+    let stage = Stage::start("").await;
+    let long = "x".repeat(30_000);
+    let forwarded = stage.forwarded(&format!("/dg?a={long}&token=secret")).await;
+    assert_eq!(forwarded, format!("/v1/agent/converse?a={long}"));
 }
 
 const DEFAULTS: &str = "query_defaults = { model = \"nova-3\", smart_format = true, endpointing = 300, \
