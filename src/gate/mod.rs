@@ -19,7 +19,7 @@
 //! | `pressure.rs` | what a leg that does not read does to the other |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 //! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
-//! | `outbox.rs`, `timers.rs` | what waits for a leg, and until when |
+//! | `outbox.rs`, `timers.rs`, `limits.rs` | what waits for a leg, and until when |
 //! | `relay/` | the other gate, of connections that are passed through |
 
 mod agent_message;
@@ -36,6 +36,7 @@ mod functions;
 mod input;
 mod items;
 mod latency;
+mod limits;
 mod manual;
 mod model_call;
 mod opening;
@@ -64,6 +65,7 @@ pub use counts::Counts;
 pub use effect::{BASE_WEIGHT, ClientFrame, Effect, FunctionRun, UpstreamFrame};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
+pub use limits::Limits;
 pub use outbox::WINDOW;
 pub use relay::{Relay, Service};
 pub use rule::Rule;
@@ -94,28 +96,6 @@ use updates::Updates;
 
 /// The largest message that a client is sent, bytes: Deepgram's SDKs refuse more.
 pub const CLIENT_MESSAGE_LIMIT: usize = 1024 * 1024;
-
-/// How long the leg may take to report beyond the attempts to dial and the pauses between them.
-const DIAL_GRACE: Duration = Duration::from_secs(15);
-
-/// Bounds of one connection, from the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Input that may wait for the session, bytes.
-    pub before_ready: usize,
-    /// What may wait for one leg, bytes.
-    pub leg: usize,
-    /// From the connection to a usable Settings.
-    pub settings_timeout: Duration,
-    /// Nothing from the client.
-    pub idle_timeout: Option<Duration>,
-    /// The longest session.
-    pub max_session: Option<Duration>,
-    /// A leg that takes nothing of a full queue.
-    pub slow_leg_timeout: Duration,
-    /// A call that the client does not answer.
-    pub call_timeout: Duration,
-}
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,8 +321,7 @@ impl Gate {
         let request_id = self.request_id.clone();
         self.tell(ServerMessage::Welcome(crate::protocol::agent::Welcome { request_id }));
         self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
-        let dial = self.backend.connect_timeout * self.backend.dial_attempts;
-        self.timers.set(Timer::Dial, now + dial + DIAL_GRACE);
+        self.timers.set(Timer::Dial, now + limits::longest_dial(&self.backend));
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
         }

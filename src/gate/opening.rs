@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, UpstreamError, Wish, updates::json_len,
+    CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, Wish, limits, updates::json_len,
 };
 use crate::{
     config::{Dialect, GreetingMode},
@@ -349,18 +349,8 @@ impl Gate {
         if self.timers.take_due(Timer::KeptSettings, now) {
             self.configure(now);
         }
-        let over = [
-            (Timer::Dial, CloseReason::Unreachable(UpstreamError::TimedOut)),
-            (Timer::Settings, CloseReason::SettingsTimeout),
-            (Timer::ClientIdle, CloseReason::IdleTimeout),
-            (Timer::SessionAge, CloseReason::SessionAge),
-            (Timer::SlowClient, CloseReason::ClientTooSlow),
-            (Timer::SlowUpstream, CloseReason::UpstreamTooSlow),
-        ];
-        for (timer, reason) in over {
-            if self.timers.take_due(timer, now) {
-                self.end(reason, now);
-            }
+        if let Some(reason) = limits::exceeded(&mut self.timers, now) {
+            self.end(reason, now);
         }
     }
 

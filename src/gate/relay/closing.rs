@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Relay, Service};
 use crate::{
     config::ListenVersion,
-    gate::{CloseReason, Effect, Leg, LegEnd, Phase, Rule, UpstreamError, closing::GRACE, timers::Timer},
+    gate::{CloseReason, Effect, Leg, LegEnd, Phase, Rule, closing::GRACE, limits, timers::Timer},
     protocol::agent::{Notice, ServerMessage},
     translate::deepgram,
 };
@@ -96,18 +96,8 @@ impl Relay {
     }
 
     pub(super) fn expire_limits(&mut self, now: Instant) {
-        let over = [
-            (Timer::Dial, CloseReason::Unreachable(UpstreamError::TimedOut)),
-            (Timer::Settings, CloseReason::SettingsTimeout),
-            (Timer::ClientIdle, CloseReason::IdleTimeout),
-            (Timer::SessionAge, CloseReason::SessionAge),
-            (Timer::SlowClient, CloseReason::ClientTooSlow),
-            (Timer::SlowUpstream, CloseReason::UpstreamTooSlow),
-        ];
-        for (timer, reason) in over {
-            if self.timers.take_due(timer, now) {
-                self.end(reason, now);
-            }
+        if let Some(reason) = limits::exceeded(&mut self.timers, now) {
+            self.end(reason, now);
         }
     }
 }

@@ -27,8 +27,9 @@ mod turn_end;
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    ClientFrame, CloseReason, DIAL_GRACE, Effect, Input, Leg, Limits, Phase, Rule, UpstreamFrame,
+    ClientFrame, CloseReason, Effect, Input, Leg, Limits, Phase, Rule, UpstreamFrame,
     closing::Closing,
+    limits,
     outbox::Outbox,
     timers::{Timer, Timers},
 };
@@ -196,8 +197,7 @@ impl Relay {
 
     fn client_connected(&mut self, now: Instant) {
         self.effects.push(Effect::OpenUpstream);
-        let dial = self.backend.connect_timeout * self.backend.dial_attempts;
-        self.timers.set(Timer::Dial, now + dial + DIAL_GRACE);
+        self.timers.set(Timer::Dial, now + limits::longest_dial(&self.backend));
         if self.service == Service::Agent {
             self.timers.set(Timer::Settings, now + self.limits.settings_timeout);
         }
