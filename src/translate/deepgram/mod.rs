@@ -22,13 +22,7 @@ pub use settings::{is_of_component, settings, update_think};
 /// escaped. If there are several, the last counts, as with most parsers. All of the text is read, nothing of it
 /// copied.
 pub fn kind(message: &str) -> Option<Cow<'_, str>> {
-    let mut kind = None;
-    each_member(message, |name, value| {
-        if is_text(name, "type") {
-            kind = Some(value);
-        }
-    })?;
-    text(kind?)
+    text_of(message, "type")
 }
 
 /// An `InjectAgentMessage` of the component as Deepgram takes it: `content`, if it is text, becomes `message`
@@ -62,11 +56,16 @@ pub fn error(notice: &Notice, sequence_id: Option<u64>) -> String {
 
 /// Whether a `ConversationText` is the agent's.
 pub fn is_of_agent(message: &str) -> bool {
-    let mut role = None;
+    text_of(message, "role").is_some_and(|role| role == "assistant")
+}
+
+/// The last member of this name, if it is text.
+fn text_of<'a>(message: &'a str, wanted: &str) -> Option<Cow<'a, str>> {
+    let mut last = None;
     each_member(message, |name, value| {
-        if is_text(name, "role") {
-            role = Some(value);
+        if is_text(name, wanted) {
+            last = Some(value);
         }
-    });
-    role.and_then(text).is_some_and(|role| role == "assistant")
+    })?;
+    text(last?)
 }
