@@ -18,6 +18,8 @@ mod codec;
 pub mod deepgram;
 pub mod openai;
 mod reply;
+#[cfg(test)]
+mod served;
 mod socket;
 mod vad;
 mod values;
@@ -61,11 +63,8 @@ impl Options {
             Some(("deepgram", name)) => [None, self.deepgram.set(name, value)],
             _ => [self.openai.set(name, value), self.deepgram.set(name, value)],
         };
-        if outcomes.iter().all(Option::is_none) {
-            return Err(format!("unknown simulator option {name}"));
-        }
-        let refused = outcomes.into_iter().flatten().find_map(Result::err);
-        refused.map_or(Ok(self), |why| Err(format!("simulator option {name} = \"{value}\": {why}")))
+        let outcome = outcomes.into_iter().flatten().reduce(Result::and);
+        values::named(outcome, name, value).map(|()| self)
     }
 }
 

@@ -3,6 +3,12 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+/// What came of setting an option, with its name in the error; nothing comes of an unknown one.
+pub(super) fn named(outcome: Option<Result<(), String>>, name: &str, value: &str) -> Result<(), String> {
+    let outcome = outcome.ok_or_else(|| format!("unknown simulator option {name}"))?;
+    outcome.map_err(|why| format!("simulator option {name} = \"{value}\": {why}"))
+}
+
 /// A value by its own reading, such as a text, `true` or `false`.
 pub(super) fn read<T: FromStr<Err: fmt::Display>>(value: &str, into: &mut T) -> Result<(), String> {
     *into = value.parse().map_err(|error: T::Err| error.to_string())?;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::simulator::values::{milliseconds, number, read, some_text, type_and_code, within, word, words};
+use crate::simulator::values::{
+    milliseconds, named, number, read, some_text, type_and_code, within, word, words,
+};
 
 /// Scripted trouble. The default makes none.
 ///
@@ -104,9 +106,7 @@ impl Options {
     ) -> Result<Self, String> {
         pairs.into_iter().try_fold(Self::default(), |mut options, (name, value)| {
             let (name, value) = (name.as_ref(), value.as_ref());
-            let set = options.set(name, value).ok_or_else(|| format!("unknown simulator option {name}"))?;
-            set.map_err(|why| format!("simulator option {name} = \"{value}\": {why}"))?;
-            Ok(options)
+            named(options.set(name, value), name, value).map(|()| options)
         })
     }
 

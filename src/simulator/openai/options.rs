@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::simulator::values::{milliseconds, number, read, some_text, type_and_code, within, word, words};
+use crate::simulator::values::{
+    milliseconds, named, number, read, some_text, type_and_code, within, word, words,
+};
 
 /// Scripted trouble. The default makes none.
 ///
@@ -103,9 +105,7 @@ impl Options {
     /// # Errors
     /// The text names the unknown option or the bad value.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
-        let set = self.set(name, value).ok_or_else(|| format!("unknown simulator option {name}"))?;
-        set.map_err(|why| format!("simulator option {name} = \"{value}\": {why}"))?;
-        Ok(self)
+        named(self.set(name, value), name, value).map(|()| self)
     }
 
     /// Sets an option; `None` if there is none of this name.

@@ -1,26 +1,15 @@
 //! The simulator's doors over real sockets.
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
 use awc::error::WsClientError;
 use serde_json::Value;
 
-use crate::simulator::deepgram::{Options, configure};
-
-struct Server {
-    url: String,
-    handle: ServerHandle,
-}
+use crate::simulator::{
+    deepgram::{Options, configure},
+    served::Server,
+};
 
 fn start() -> Server {
-    let server = HttpServer::new(|| App::new().configure(configure(Options::default())))
-        .workers(1)
-        .bind(("127.0.0.1", 0))
-        .expect("a port of the loopback");
-    let url = format!("http://{}/sim/deepgram", server.addrs()[0]);
-    let server = server.disable_signals().run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Server { url, handle }
+    Server::start("/sim/deepgram", || configure(Options::default()))
 }
 
 const PATHS: [&str; 3] = ["/v1/agent/converse", "/v1/listen", "/v2/listen"];

@@ -1,6 +1,5 @@
 //! The simulator behind a real socket.
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
 use awc::{
     error::WsClientError,
     ws::{Frame, Message},
@@ -9,23 +8,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 
 use super::*;
-use crate::simulator::openai::configure;
-
-struct Server {
-    url: String,
-    handle: ServerHandle,
-}
+use crate::simulator::{openai::configure, served::Server};
 
 fn start(options: Options) -> Server {
-    let server = HttpServer::new(move || App::new().configure(configure(options.clone())))
-        .workers(1)
-        .bind(("127.0.0.1", 0))
-        .expect("a port of the loopback");
-    let url = format!("http://{}/sim/openai", server.addrs()[0]);
-    let server = server.disable_signals().run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Server { url, handle }
+    Server::start("/sim/openai", move || configure(options.clone()))
 }
 
 type Socket = actix_codec::Framed<awc::BoxedSocket, awc::ws::Codec>;

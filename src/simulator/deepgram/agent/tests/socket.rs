@@ -1,28 +1,14 @@
 //! The agent behind a real socket.
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
 use actix_ws::Item;
 use awc::ws::{Frame, Message};
 use futures_util::{SinkExt, StreamExt};
 
 use super::*;
-use crate::simulator::deepgram::configure;
-
-struct Server {
-    url: String,
-    handle: ServerHandle,
-}
+use crate::simulator::{deepgram::configure, served::Server};
 
 fn start() -> Server {
-    let server = HttpServer::new(|| App::new().configure(configure(Options::default())))
-        .workers(1)
-        .bind(("127.0.0.1", 0))
-        .expect("a port of the loopback");
-    let url = format!("http://{}/sim/deepgram/v1/agent/converse", server.addrs()[0]);
-    let server = server.disable_signals().run();
-    let handle = server.handle();
-    actix_web::rt::spawn(server);
-    Server { url, handle }
+    Server::start("/sim/deepgram/v1/agent/converse", || configure(Options::default()))
 }
 
 type Socket = actix_codec::Framed<awc::BoxedSocket, awc::ws::Codec>;
