@@ -217,6 +217,31 @@ mod tests {
     }
 
     #[test]
+    fn of_a_frame_that_is_passed_through_only_type_and_size_are_told() {
+        let said = Frame::text(r#"{"type":"ConversationText","content":"a secret"}"#);
+        let (input, effect) =
+            (Input::UpstreamFrame(said.clone()), Effect::ToClient(ClientFrame::Frame(said.clone())));
+        let sent = |content| {
+            let mut line = String::new();
+            describe_effect(&effect, content, &mut line);
+            line
+        };
+        assert_eq!(describe_input(&input, false), "dir=upstream type=ConversationText bytes=48");
+        assert_eq!(sent(false), " >client=ConversationText");
+        assert!(describe_input(&input, true).contains("a secret") && sent(true).contains("a secret"));
+        let fragment = Frame { last: false, ..Frame::text("a secret") };
+        for (frame, expected) in [
+            (Frame::text("a secret"), "(unknown) bytes=8"),
+            (Frame::text(r#"{"type":"a\nb"}"#), "\"a\u{fffd}b\" bytes=15"),
+            (Frame::binary("a secret"), "(audio) bytes=8"),
+            (fragment, "(fragment) bytes=8 more=true"),
+        ] {
+            let expected = format!("dir=client type={expected}");
+            assert_eq!(describe_input(&Input::ClientFrame(frame), false), expected);
+        }
+    }
+
+    #[test]
     fn what_was_said_in_the_wrong_place_is_content_too() {
         let malformed = |text: &str| {
             Input::ClientMalformed(ClientMessage::decode(text, |_| ()).expect_err("a message that is wrong"))

@@ -50,6 +50,25 @@ fn what_upstream_said_before_it_closed_reaches_the_client() {
 }
 
 #[test]
+fn what_the_client_said_before_it_closed_reaches_upstream() {
+    let mut stage = Stage::open(V1, backend());
+    stage.stuck = Some(Leg::Upstream);
+    let big = "x".repeat(300_000);
+    assert_eq!(stage.up(&big).len(), 2, "it goes out, and the client is paused");
+    assert_eq!(stage.up("last words"), [""; 0]);
+    assert_eq!(stage.give(Input::ClientClosed(closed(1_000, ""))), ["resume client"]);
+    assert_eq!(stage.loosen(), ["up text last words", "close upstream 1000"]);
+}
+
+#[test]
+fn what_waits_for_a_socket_does_not_hold_up_the_end() {
+    let mut stage = Stage::new(Service::Agent, backend());
+    assert_eq!(stage.up(SETTINGS), [""; 0]);
+    let told = stage.give(Input::Shutdown);
+    assert_eq!(told[1..], ["close client 1012", "close upstream 1000"]);
+}
+
+#[test]
 fn who_vanishes_is_spoken_for() {
     let mut stage = Stage::open(Service::Agent, backend());
     let told = stage.give(Input::UpstreamClosed { end: LegEnd::Vanished, unix_s: 0 });
