@@ -49,6 +49,12 @@ fn text_is_no_audio() {
     stage.wait(3_999);
     stage.up(r#"{"type":"Finalize"}"#);
     assert_eq!(stage.wait(1), ["1: ping client"]);
+    let mut stage = Stage::open(V1, backend());
+    stage.audio_up(b"a");
+    stage.wait(3_999);
+    stage.give(Input::ClientFrame(part(Opcode::Text, false, "a")));
+    stage.give(Input::ClientFrame(part(Opcode::Continuation, true, "b")));
+    assert_eq!(stage.wait(1), ["1: ping client"], "nor is it in pieces");
     let mut stage = Stage::open(Service::Agent, backend());
     stage.wait(7_999);
     stage.up(r#"{"type":"KeepAlive"}"#);
