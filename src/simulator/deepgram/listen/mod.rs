@@ -13,6 +13,7 @@
 
 mod audio;
 mod ear;
+mod line;
 mod parameters;
 pub(super) mod v1;
 pub(super) mod v2;

@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use super::{
     MAX_CHANNELS,
     audio::{AudioIn, mixed},
+    line::Line,
     parameters::fit,
     seconds,
     words::Transcript,
 };
 use crate::simulator::{
-    deepgram::{door::Refusal, options::Options, wire::Wire},
+    deepgram::{door::Refusal, options::Options},
     socket::{self, Output},
 };
 use channel::{Channel, Finality, Said};
@@ -30,15 +31,12 @@ use query::Query;
 #[derive(Debug)]
 pub(in crate::simulator::deepgram) struct Session {
     query: Query,
-    options: Options,
-    wire: Wire,
+    line: Line,
     request_id: String,
     created: Timestamp,
     audio: AudioIn,
     /// None until it is known what the audio is.
     channels: Vec<Channel>,
-    /// When audio or a KeepAlive came last.
-    heard_at: Duration,
 }
 
 impl Session {
@@ -56,13 +54,11 @@ impl Session {
         let audio = AudioIn::new(query.raw);
         let mut session = Self {
             query,
-            options,
-            wire: Wire::default(),
+            line: Line::new(options, NET_TIMEOUT),
             request_id,
             created,
             audio,
             channels: Vec::new(),
-            heard_at: Duration::ZERO,
         };
         session.make_channels();
         Ok(session)
@@ -72,7 +68,7 @@ impl Session {
     fn make_channels(&mut self) {
         let Some(layout) = self.audio.layout().filter(|_| self.channels.is_empty()) else { return };
         let count = if self.query.multichannel { layout.channels } else { 1 };
-        let transcript = Transcript::new(&self.options.transcript);
+        let transcript = Transcript::new(&self.line.options().transcript);
         let channel = || Channel::new(layout.format.rate, transcript.clone(), &self.query);
         self.channels = std::iter::repeat_with(channel).take(count).collect();
         debug_assert!(self.channels.len() <= MAX_CHANNELS, "the query and the header are checked");
@@ -80,7 +76,7 @@ impl Session {
 
     fn hear(&mut self, bytes: &[u8], now: Duration) {
         let Ok(samples) = self.audio.take(bytes) else {
-            return self.wire.close(1008, "DATA-0000", now, &self.options);
+            return self.line.close(1008, "DATA-0000", now);
         };
         self.make_channels();
         let samples = if self.query.multichannel { samples } else { vec![mixed(&samples)] };
@@ -95,7 +91,7 @@ impl Session {
 
     fn obey(&mut self, message: ClientMessage, now: Duration) {
         match message {
-            ClientMessage::KeepAlive {} => self.heard_at = now,
+            ClientMessage::KeepAlive {} => self.line.heard(now),
             ClientMessage::Finalize { channel: Some(index) } if index >= self.channel_count() => {
                 self.refuse(&format!("Finalize: there is no channel {index}"), now);
             }
@@ -126,7 +122,7 @@ impl Session {
             "sha256": self.audio.sha256(), "created": self.created.to_string(),
             "duration": self.duration(), "channels": self.audio.layout().map_or(0, |layout| layout.channels)});
         self.send(&metadata, now);
-        self.wire.close(1000, "", now, &self.options);
+        self.line.close(1000, "", now);
     }
 
     /// Seconds of audio taken.
@@ -181,7 +177,7 @@ impl Session {
         let error =
             json!({"type": "Error", "variant": "SchemaError", "description": description, "message": why});
         self.send(&error, now);
-        self.wire.close(1008, "SchemaError", now, &self.options);
+        self.line.close(1008, "SchemaError", now);
     }
 
     fn say(&mut self, index: usize, said: &Said, now: Duration) {
@@ -197,26 +193,13 @@ impl Session {
     }
 
     fn send(&mut self, message: &Value, now: Duration) {
-        self.wire.message(message, now, &self.options);
-    }
-
-    /// When the client will have been silent for too long.
-    fn silent_at(&self) -> Duration {
-        self.heard_at + self.options.net_timeout.unwrap_or(NET_TIMEOUT)
-    }
-
-    fn run_until(&mut self, now: Duration) {
-        if !self.wire.is_closing() && self.silent_at() <= now {
-            let at = self.silent_at();
-            self.wire.close(1011, "NET-0001", at, &self.options);
-        }
+        self.line.message(message, now);
     }
 }
 
 impl socket::Session for Session {
     fn text(&mut self, message: &str, now: Duration) {
-        self.run_until(now);
-        if self.wire.is_closing() {
+        if !self.line.goes_on(now) {
             return;
         }
         match ClientMessage::read(message) {
@@ -226,25 +209,22 @@ impl socket::Session for Session {
     }
 
     fn binary(&mut self, message: &[u8], now: Duration) {
-        self.run_until(now);
-        if self.wire.is_closing() {
+        if !self.line.goes_on(now) {
             return;
         }
         if message.is_empty() {
             return self.end(now);
         }
-        self.heard_at = now;
+        self.line.heard(now);
         self.hear(message, now);
     }
 
     fn poll(&mut self, now: Duration) -> Vec<Output> {
-        self.run_until(now);
-        self.wire.take(now, &self.options)
+        self.line.take(now)
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let silent_at = (!self.wire.is_closing()).then(|| self.silent_at());
-        self.wire.due().into_iter().chain(silent_at).min()
+        self.line.deadline()
     }
 }
 

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use super::{
     CONFIDENCE,
     audio::{AudioIn, mixed},
+    line::Line,
     parameters::fit,
     seconds,
     words::{Transcript, Word},
 };
 use crate::simulator::{
-    deepgram::{door::Refusal, options::Options, wire::Wire},
+    deepgram::{door::Refusal, options::Options},
     socket::{self, Output},
 };
 use message::ClientMessage;
@@ -28,16 +29,13 @@ use turns::{Event, Trigger, TurnInfo, Turns};
 #[derive(Debug)]
 pub(in crate::simulator::deepgram) struct Session {
     query: Query,
-    options: Options,
-    wire: Wire,
+    line: Line,
     request_id: String,
     /// Messages sent.
     sequence_id: u64,
     audio: AudioIn,
     /// None until it is known what the audio is.
     turns: Option<Turns>,
-    /// When audio came last.
-    heard_at: Duration,
 }
 
 impl Session {
@@ -54,13 +52,11 @@ impl Session {
         let audio = AudioIn::new(query.raw);
         let mut session = Self {
             query,
-            options,
-            wire: Wire::default(),
+            line: Line::new(options, NET_TIMEOUT),
             request_id,
             sequence_id: 0,
             audio,
             turns: None,
-            heard_at: Duration::ZERO,
         };
         session.send("Connected", json!({}), Duration::ZERO);
         Ok(session)
@@ -68,10 +64,10 @@ impl Session {
 
     fn hear(&mut self, bytes: &[u8], now: Duration) {
         let Ok(samples) = self.audio.take(bytes) else {
-            return self.wire.close(1008, "DATA-0000", now, &self.options);
+            return self.line.close(1008, "DATA-0000", now);
         };
         let Some(layout) = self.audio.layout() else { return };
-        let transcript = &self.options.transcript;
+        let transcript = &self.line.options().transcript;
         let new = || Turns::new(layout.format.rate, Transcript::new(transcript));
         let told = self.turns.get_or_insert_with(new).hear(&mixed(&samples), self.query.thresholds);
         told.into_iter().for_each(|info| self.tell(&info, now));
@@ -83,7 +79,7 @@ impl Session {
                 if let Some(rest) = self.turns.as_mut().and_then(Turns::rest) {
                     self.tell(&rest, now);
                 }
-                self.wire.close(1000, "", now, &self.options);
+                self.line.close(1000, "", now);
             }
             // Between turns there is nothing to end.
             ClientMessage::ForceEndTurn {} => {
@@ -179,7 +175,7 @@ impl Session {
         let description = format!("Could not deserialize last text message: {why}");
         let error = json!({"code": "UNPARSABLE_CLIENT_MESSAGE", "description": description});
         self.send("Error", error, now);
-        self.wire.close(1008, "UNPARSABLE_CLIENT_MESSAGE", now, &self.options);
+        self.line.close(1008, "UNPARSABLE_CLIENT_MESSAGE", now);
     }
 
     /// Sends a message with its number. One that the options drop has none, so that none is missed.
@@ -193,29 +189,16 @@ impl Session {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        if !self.options.drop.iter().any(|dropped| dropped == name) {
+        if !self.line.options().drop.iter().any(|dropped| dropped == name) {
             self.sequence_id += 1;
         }
-        self.wire.message(&message, now, &self.options);
-    }
-
-    /// When the client will have been silent for too long.
-    fn silent_at(&self) -> Duration {
-        self.heard_at + self.options.net_timeout.unwrap_or(NET_TIMEOUT)
-    }
-
-    fn run_until(&mut self, now: Duration) {
-        if !self.wire.is_closing() && self.silent_at() <= now {
-            let at = self.silent_at();
-            self.wire.close(1011, "NET-0001", at, &self.options);
-        }
+        self.line.message(&message, now);
     }
 }
 
 impl socket::Session for Session {
     fn text(&mut self, message: &str, now: Duration) {
-        self.run_until(now);
-        if self.wire.is_closing() {
+        if !self.line.goes_on(now) {
             return;
         }
         match ClientMessage::read(message) {
@@ -225,21 +208,18 @@ impl socket::Session for Session {
     }
 
     fn binary(&mut self, message: &[u8], now: Duration) {
-        self.run_until(now);
-        if !self.wire.is_closing() && !message.is_empty() {
-            self.heard_at = now;
+        if self.line.goes_on(now) && !message.is_empty() {
+            self.line.heard(now);
             self.hear(message, now);
         }
     }
 
     fn poll(&mut self, now: Duration) -> Vec<Output> {
-        self.run_until(now);
-        self.wire.take(now, &self.options)
+        self.line.take(now)
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let silent_at = (!self.wire.is_closing()).then(|| self.silent_at());
-        self.wire.due().into_iter().chain(silent_at).min()
+        self.line.deadline()
     }
 }
 
