@@ -85,6 +85,17 @@ fn what_deepgram_cancels_is_stopped() {
 }
 
 #[test]
+fn of_calls_that_wait_those_that_deepgram_cancels_never_run() {
+    let mut stage = Stage::open(Service::Agent, running(15_000));
+    let lines = stage.down(&request(&[("a", "f", true), ("b", "f", true), ("c", "f", true)]));
+    assert_eq!(lines[1..], ["run a=f({})"]);
+    stage.down(r#"{"type":"FunctionCallCancelled","functions":[{"id":"b","name":"f"}]}"#);
+    let lines = stage.give(finished("a", Ok("x")));
+    let runs: Vec<_> = lines.iter().filter(|line| line.starts_with("run ")).collect();
+    assert_eq!(runs, ["run c=f({})"]);
+}
+
+#[test]
 fn functions_run_as_there_is_memory_for_what_they_return() {
     let mut stage = Stage::open(Service::Agent, running(8_000));
     let lines = stage.down(&request(&[("a", "f", true), ("b", "f", true), ("c", "f", true)]));
