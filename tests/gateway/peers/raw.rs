@@ -213,14 +213,19 @@ impl RawUpstream {
 
 impl Dialled {
     /// Answers the upgrade, of the offered subprotocols with the first, as Deepgram does.
-    pub(crate) async fn accept(mut self) -> RawPeer {
+    pub(crate) async fn accept(self) -> RawPeer {
+        self.accept_with("").await
+    }
+
+    /// The same with more header lines, each ending in CRLF.
+    pub(crate) async fn accept_with(mut self, headers: &str) -> RawPeer {
         let key = self.head.all("sec-websocket-key").concat();
         let offered = self.head.all("sec-websocket-protocol").concat();
         let chosen = offered.split(',').next().filter(|word| !word.is_empty());
         let chosen = chosen.map(|word| format!("Sec-WebSocket-Protocol: {word}\r\n")).unwrap_or_default();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Accept: {}\r\n{chosen}\r\n",
+             Sec-WebSocket-Accept: {}\r\n{chosen}{headers}\r\n",
             derive_accept_key(key.as_bytes())
         );
         self.writer.write_all(answer.as_bytes()).await.expect("the gateway waits for the answer");
