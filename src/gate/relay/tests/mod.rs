@@ -6,7 +6,9 @@ mod functions;
 mod keep_alive;
 mod passing;
 mod pressure;
+mod properties;
 mod turn_end;
+mod world;
 
 use std::{
     sync::Arc,
