@@ -37,10 +37,13 @@ const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 /// Members that a message does not have are named in the log up to this many.
 const UNKNOWN_NAMED: usize = 8;
 
-/// Turns the reading of a client off and on.
+/// Turns the reading of a client off and on. It is off as well while frames that were read have still to be looked at:
+/// the stream of messages would read on and on before it gives the first of them, and a few of them at a time.
 #[derive(Default)]
 pub(super) struct ReadSwitch {
     paused: Cell<bool>,
+    /// Frames that are read and not looked at.
+    unseen: Cell<usize>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -51,6 +54,26 @@ impl ReadSwitch {
 
     pub(super) fn resume(&self) {
         self.paused.set(false);
+        self.wake();
+    }
+
+    fn is_off(&self) -> bool {
+        self.paused.get() || self.unseen.get() > 0
+    }
+
+    fn read(&self, frames: usize) {
+        self.unseen.set(self.unseen.get() + frames);
+    }
+
+    /// A frame is looked at.
+    fn seen(&self) {
+        self.unseen.set(self.unseen.get().saturating_sub(1));
+        if self.unseen.get() == 0 {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -72,7 +95,7 @@ impl Stream for GuardedPayload {
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if self.reading.paused.get() {
+            if self.reading.is_off() {
                 self.reading.waker.replace(Some(task.waker().clone()));
                 return Poll::Pending;
             }
@@ -85,7 +108,10 @@ impl Stream for GuardedPayload {
                 continue;
             }
             match self.guard.follow(&chunk) {
-                Ok(()) => return Poll::Ready(Some(Ok(chunk))),
+                Ok(frames) => {
+                    self.reading.read(frames);
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
                 Err(_) => {
                     self.too_large.set(true);
                     return Poll::Ready(Some(Err(PayloadError::Overflow)));
@@ -247,6 +273,7 @@ impl Actor for ClientSession {
 
 impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
     fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
+        self.reading.seen();
         if self.ended && !matches!(message, Ok(Message::Close(_))) {
             return;
         }

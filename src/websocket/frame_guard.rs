@@ -22,14 +22,15 @@ impl FrameGuard {
         Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0 }
     }
 
-    /// Follows the next chunk of the stream.
-    pub fn follow(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
-        let mut at = 0;
+    /// Follows the next chunk of the stream; how many frames end in it.
+    pub fn follow(&mut self, chunk: &[u8]) -> Result<usize, TooLarge> {
+        let (mut at, mut ended) = (0, 0);
         while at < chunk.len() {
             if self.payload > 0 {
                 let skip = self.payload.min((chunk.len() - at) as u64);
                 self.payload -= skip;
                 at += skip as usize;
+                ended += usize::from(self.payload == 0);
                 continue;
             }
             self.header[self.collected] = chunk[at];
@@ -41,8 +42,9 @@ impl FrameGuard {
             }
             self.payload = length;
             self.collected = 0;
+            ended += usize::from(length == 0);
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// The payload length, once the header is whole.
@@ -97,7 +99,8 @@ mod tests {
             }
             for piece in [1, 2, 3, 7, 1_000, stream.len()] {
                 let mut guard = FrameGuard::new(70_000);
-                assert!(stream.chunks(piece).all(|chunk| guard.follow(chunk).is_ok()), "pieces of {piece}");
+                let ended: Result<usize, _> = stream.chunks(piece).map(|chunk| guard.follow(chunk)).sum();
+                assert_eq!(ended, Ok(8), "pieces of {piece}");
             }
         }
     }
@@ -110,7 +113,7 @@ mod tests {
         assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(TooLarge));
         let mut guard = FrameGuard::new(1_000);
         let (last, before) = chunk.split_last().expect("the chunk is not empty");
-        assert_eq!(guard.follow(before), Ok(()));
+        assert_eq!(guard.follow(before), Ok(1));
         assert_eq!(guard.follow(&[*last]), Err(TooLarge));
         assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
     }
