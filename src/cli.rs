@@ -118,15 +118,20 @@ fn serve(config: Config) -> ExitCode {
         log::warn!("{warning}");
     }
     let where_from = (config.server.host.clone(), config.server.port);
+    let tls = config.server.tls.clone();
     let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
     let server = match Server::bind(config) {
         Ok(server) => server,
         Err(error) => return failed(&format!("{}:{}: {error}", where_from.0, where_from.1), 1),
     };
     let address = server.address();
-    announce(&format!("voxbridge {} listening on http://{address}", env!("CARGO_PKG_VERSION")));
+    let (http, ws) = if tls.is_some() { ("https", "wss") } else { ("http", "ws") };
+    announce(&format!("voxbridge {} listening on {http}://{address}", env!("CARGO_PKG_VERSION")));
+    let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {
-        announce(&format!("try: voxbridge talk --url ws://{address}{path} --text \"What time is it?\""));
+        announce(&format!(
+            "try: voxbridge talk --url {ws}://{address}{path}{ca} --text \"What time is it?\""
+        ));
     }
     finished(actix_web::rt::System::new().block_on(server.run(stop_signal())))
 }

@@ -26,7 +26,7 @@
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
-//! | [`tls`] | Whom outgoing connections trust |
+//! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
 //! | [`simulator`] | Strict servers that speak, OpenAI's and Deepgram's, for the default configuration and the tests |

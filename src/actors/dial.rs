@@ -1,6 +1,6 @@
 //! Dials a backend: with its key, and how often.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::ws::Codec;
@@ -8,12 +8,24 @@ use awc::{
     BoxedSocket, Client,
     error::{ConnectError, SendRequestError, WsClientError},
 };
+use rustls::ClientConfig;
 
+use super::Destination;
 use crate::{
     config::{AuthHeader, Backend},
     gate::UpstreamError,
-    websocket::websocket_client,
+    tls::client_config,
+    websocket::{websocket_client, websocket_client_to},
 };
+
+/// Our own listener as we dial it ourselves, where it speaks TLS.
+#[derive(Debug, Clone)]
+pub struct OwnListener {
+    /// Where it is. Its certificate may have any name.
+    pub address: SocketAddr,
+    /// What trusts its certificate.
+    pub tls: Arc<ClientConfig>,
+}
 
 /// An upgraded connection.
 pub(super) struct Upgraded {
@@ -33,6 +45,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Dials one backend.
 pub struct Dialer {
     client: Client,
+    /// For our own listener, if that takes another one.
+    own: Option<Client>,
     headers: Vec<(String, String)>,
     timeout: Duration,
     attempts: u32,
@@ -40,8 +54,8 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// A dialer for `backend`.
-    pub fn new(backend: &Backend) -> Self {
+    /// A dialer for `backend`, which may be at our own listener.
+    pub fn new(backend: &Backend, own: Option<&OwnListener>) -> Self {
         let header = |name: &str, value: String| Some((name.to_owned(), value));
         let key = backend.api_key.as_ref().and_then(|key| match backend.auth_header {
             AuthHeader::Bearer => header("authorization", format!("Bearer {}", key.expose())),
@@ -49,12 +63,14 @@ impl Dialer {
             AuthHeader::ApiKey => header("api-key", key.expose().to_owned()),
             AuthHeader::Subprotocol => header("sec-websocket-protocol", format!("token, {}", key.expose())),
         });
-        let own = backend.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let more = backend.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         let authorities = backend.tls_ca.as_ref().map_or(&[][..], |ca| &ca.certificates);
+        let timeout = backend.connect_timeout;
         Self {
-            client: websocket_client(backend.connect_timeout, authorities),
-            headers: key.into_iter().chain(own).collect(),
-            timeout: backend.connect_timeout,
+            client: websocket_client(timeout, client_config(authorities)),
+            own: own.map(|own| websocket_client_to(own.address, timeout, Arc::clone(&own.tls))),
+            headers: key.into_iter().chain(more).collect(),
+            timeout,
             attempts: backend.dial_attempts,
             speaks_beta: backend.speaks_beta(),
         }
@@ -67,10 +83,10 @@ impl Dialer {
 
     /// Dials until the upgrade succeeds or there is no point in going on: a server that answers has
     /// decided, one that does not may be there in a moment.
-    pub(super) async fn dial(&self, url: &str) -> Result<Upgraded, UpstreamError> {
+    pub(super) async fn dial(&self, destination: &Destination) -> Result<Upgraded, UpstreamError> {
         let mut attempt = 1;
         loop {
-            let error = match self.dial_once(url).await {
+            let error = match self.dial_once(destination).await {
                 Ok(upgraded) => return Ok(upgraded),
                 Err(error) => error,
             };
@@ -83,8 +99,9 @@ impl Dialer {
         }
     }
 
-    async fn dial_once(&self, url: &str) -> Result<Upgraded, UpstreamError> {
-        let mut request = self.client.ws(url);
+    async fn dial_once(&self, destination: &Destination) -> Result<Upgraded, UpstreamError> {
+        let client = self.own.as_ref().filter(|_| destination.own).unwrap_or(&self.client);
+        let mut request = client.ws(&destination.url);
         for (name, value) in &self.headers {
             request = request.set_header(name.as_str(), value.as_str());
         }

@@ -28,7 +28,7 @@ use actix::{Actor, AsyncContext, Context};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 pub use client_socket::ClientSocket;
-pub use dial::Dialer;
+pub use dial::{Dialer, OwnListener};
 pub use messages::Shutdown;
 pub use ordering_gate::OrderingGate;
 pub use trace::Trace;
@@ -71,6 +71,8 @@ pub struct BackendRuntime {
 pub struct Destination {
     /// The URL to dial, with scheme, path and query.
     pub url: String,
+    /// Whether that is our own listener.
+    pub own: bool,
     /// What is passed through; without one, messages are translated.
     pub service: Option<Service>,
 }
@@ -106,15 +108,16 @@ pub fn spawn_connection<G: 'static>(
     );
     let (client, response) = client.answer(request, payload)?;
 
+    let service = destination.service;
     let upstream = UpstreamSession::new(
         gate.clone().recipient(),
-        (Rc::clone(&runtime.dialer), destination.url),
-        Reader::new(destination.service, runtime.max_upstream_message),
+        (Rc::clone(&runtime.dialer), destination),
+        Reader::new(service, runtime.max_upstream_message),
         runtime.max_upstream_message,
         trace.clone(),
     );
     let (backend, limits) = (Arc::clone(&runtime.backend), runtime.limits.clone());
-    let machine = match destination.service {
+    let machine = match service {
         None => StateMachine::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
         Some(service) => StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, service))),
     };

@@ -10,7 +10,7 @@ use actix_http::ws::{Frame, OpCode};
 use bytes::Bytes;
 
 use super::{
-    Dialer, MAILBOX, Trace,
+    Destination, Dialer, MAILBOX, Trace,
     dial::Upgraded,
     messages::{FromLeg, ToUpstream},
     reader::{Read, Reader},
@@ -34,7 +34,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct UpstreamSession {
     gate: Recipient<FromLeg>,
     dialer: Rc<Dialer>,
-    url: String,
+    destination: Destination,
     limit: usize,
     trace: Trace,
     pub(super) socket: Option<UpstreamSocket>,
@@ -52,7 +52,7 @@ pub(super) struct UpstreamSession {
 impl UpstreamSession {
     pub(super) fn new(
         gate: Recipient<FromLeg>,
-        (dialer, url): (Rc<Dialer>, String),
+        (dialer, destination): (Rc<Dialer>, Destination),
         reader: Reader,
         limit: usize,
         trace: Trace,
@@ -60,7 +60,7 @@ impl UpstreamSession {
         Self {
             gate,
             dialer,
-            url,
+            destination,
             limit,
             trace,
             socket: None,
@@ -256,8 +256,8 @@ impl Handler<ToUpstream> for UpstreamSession {
     fn handle(&mut self, message: ToUpstream, context: &mut Self::Context) {
         match message {
             ToUpstream::Open => {
-                let (dialer, url) = (Rc::clone(&self.dialer), std::mem::take(&mut self.url));
-                let dial = async move { dialer.dial(&url).await };
+                let (dialer, destination) = (Rc::clone(&self.dialer), self.destination.clone());
+                let dial = async move { dialer.dial(&destination).await };
                 context
                     .spawn(dial.into_actor(self).map(|dialled, act, context| act.dialled(dialled, context)));
             }

@@ -16,6 +16,7 @@ use super::error::ConfigError;
 use super::raw::{RawAuth, RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
 use super::{Auth, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address};
+use crate::tls::{CertificateFiles, Unusable};
 
 /// Checks a whole configuration.
 pub(super) fn check(
@@ -98,6 +99,7 @@ fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
     Ok(Server {
         host: bare,
         port: reader.integer(&raw.port, "port", 0..=65_535, default.port)?,
+        tls: tls(raw, reader)?,
         workers: reader.integer(&raw.workers, "workers", 0..=1024, default.workers)?,
         max_sessions: reader.integer(
             &raw.max_sessions,
@@ -106,6 +108,24 @@ fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
             default.max_sessions,
         )?,
     })
+}
+
+/// Where the certificate is, and whether it can be used.
+fn tls(raw: &RawServer, reader: &Reader<'_>) -> Result<Option<CertificateFiles>, ConfigError> {
+    let (certificate, key) = ("tls_cert", "tls_key");
+    let both = (reader.text(&raw.tls_cert, certificate)?, reader.text(&raw.tls_key, key)?);
+    let missing = |missing, given| Err(reader.error(missing, format!("missing, {given} is given")));
+    let files = match both {
+        (None, None) => return Ok(None),
+        (Some(_), None) => return missing(key, certificate),
+        (None, Some(_)) => return missing(certificate, key),
+        (Some(certificate), Some(key)) => CertificateFiles { certificate, key },
+    };
+    match files.read() {
+        Ok(_) => Ok(Some(files)),
+        Err(Unusable::Certificate(reason)) => Err(reader.error(certificate, reason)),
+        Err(Unusable::Key(reason)) => Err(reader.error(key, reason)),
+    }
 }
 
 fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError> {

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
 use serde_json::Value;
 
 use super::TlsCa;
 use super::error::ConfigError;
 use super::raw::Raw;
 use super::reader::Reader;
+use crate::tls::authorities;
 
 /// Checks a table of headers and fills `${NAME}` in. `taken` says of a lower-case name why it cannot be configured.
 pub(super) fn headers(
@@ -48,20 +46,7 @@ pub(super) fn tls_ca(raw: &Raw, reader: &Reader<'_>) -> Result<Option<TlsCa>, Co
         return Ok(None);
     }
     let file = reader.required(raw, KEY)?;
-    let bad = |error: pem::Error| {
-        let reason = match error {
-            pem::Error::Io(error) => format!("cannot read {file}: {error}"),
-            other => format!("{file} is not pem: {other}"),
-        };
-        reader.error(KEY, reason)
-    };
-    let read = CertificateDer::pem_file_iter(&file).map_err(bad)?;
-    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(bad)?;
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(certificates.iter().cloned());
-    if certificates.is_empty() || unusable > 0 {
-        return Err(reader.error(KEY, format!("{file} holds no certificate, or one that cannot be used")));
-    }
+    let certificates = authorities(&file).map_err(|reason| reader.error(KEY, reason))?;
     Ok(Some(TlsCa { file, certificates }))
 }
 

@@ -36,6 +36,8 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::tls::CertificateFiles;
+
 pub(crate) use self::address::page_origin;
 pub use self::backend::{
     ApiShape, AuthHeader, Backend, BackendKind, Deepgram, Dialect, FunctionCalls, GreetingMode, Lock, Secret,
@@ -79,6 +81,9 @@ pub struct Server {
     pub host: String,
     /// Port to listen on; 0 lets the system choose.
     pub port: u16,
+    /// Where the listener's certificate is, which could be used when the configuration was read; without one it speaks
+    /// without TLS.
+    pub tls: Option<CertificateFiles>,
     /// Worker threads; 0 is one per core.
     pub workers: usize,
     /// Connections served at the same time, over all workers; at least 1.
@@ -182,7 +187,7 @@ impl Config {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, workers: 0, max_sessions: 5000 }
+        Self { host: "127.0.0.1".into(), port: 8080, tls: None, workers: 0, max_sessions: 5000 }
     }
 }
 

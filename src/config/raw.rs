@@ -30,6 +30,8 @@ pub(super) struct RawConfig {
 pub(super) struct RawServer {
     pub(super) host: Raw,
     pub(super) port: Raw,
+    pub(super) tls_cert: Raw,
+    pub(super) tls_key: Raw,
     pub(super) workers: Raw,
     pub(super) max_sessions: Raw,
 }

@@ -22,6 +22,9 @@ pub(super) fn config(config: &Config) -> String {
     out.table("[server]");
     out.key("host", quoted(&server.host));
     out.key("port", server.port);
+    let tls = server.tls.as_ref();
+    out.optional("tls_cert", tls.map(|files| quoted(&files.certificate)));
+    out.optional("tls_key", tls.map(|files| quoted(&files.key)));
     out.key("workers", server.workers);
     out.key("max_sessions", server.max_sessions);
     out.table("[logging]");

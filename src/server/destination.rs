@@ -14,16 +14,48 @@ use crate::{
 /// The destinations of one backend.
 pub(super) enum Destinations {
     /// The same for every client.
-    Translated(Url),
+    Translated(Place),
     PassedThrough(Box<Deepgrams>),
 }
 
 /// Deepgram's URLs, with what the configuration has in their queries.
 pub(super) struct Deepgrams {
-    agent: Url,
+    agent: Place,
     /// The URL that is configured for transcription, and its version.
-    transcription: Option<(Url, ListenVersion)>,
+    transcription: Option<(Place, ListenVersion)>,
     query_defaults: Vec<(String, String)>,
+}
+
+/// A configured URL as it is dialled.
+#[derive(Clone)]
+pub(super) struct Place {
+    url: Url,
+    /// Whether it is at our own listener.
+    own: bool,
+}
+
+/// Where our own listener is to be reached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own {
+    address: SocketAddr,
+    tls: bool,
+}
+
+impl Own {
+    /// The listener that is bound to `bound`, with or without TLS.
+    pub(super) fn new(bound: SocketAddr, tls: bool) -> Self {
+        let ip = match bound.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        Self { address: SocketAddr::new(ip, bound.port()), tls }
+    }
+
+    /// The address to dial.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// Why a client that asks for a service has come to nothing.
@@ -37,18 +69,21 @@ pub(super) enum NoService {
 
 impl Destinations {
     /// Those of `backend`; `own` is where this server listens.
-    pub(super) fn new(backend: &Backend, own: SocketAddr) -> Self {
+    pub(super) fn new(backend: &Backend, own: Own) -> Self {
         match &backend.kind {
-            BackendKind::OpenaiRealtime => Self::Translated(with_model(dialled(&backend.url, own), backend)),
+            BackendKind::OpenaiRealtime => {
+                let Place { url, own } = Place::of(&backend.url, own);
+                Self::Translated(Place { url: with_model(url, backend), own })
+            }
             BackendKind::DeepgramAgent(deepgram) => {
                 let Deepgram { transcription_url, query_defaults, .. } = deepgram;
                 let transcription = transcription_url.as_ref().map(|url| {
-                    let url = dialled(url, own);
-                    let version = ListenVersion::of_path(url.path()).unwrap_or(ListenVersion::V1);
-                    (url, version)
+                    let place = Place::of(url, own);
+                    let version = ListenVersion::of_path(place.url.path()).unwrap_or(ListenVersion::V1);
+                    (place, version)
                 });
                 Self::PassedThrough(Box::new(Deepgrams {
-                    agent: dialled(&backend.url, own),
+                    agent: Place::of(&backend.url, own),
                     transcription,
                     query_defaults: query_defaults.clone(),
                 }))
@@ -59,7 +94,7 @@ impl Destinations {
     /// Where a client goes that came by this path with this query.
     pub(super) fn of(&self, path: &str, query: &str) -> Result<Destination, NoService> {
         match self {
-            Self::Translated(url) => Ok(Destination { url: url.to_string(), service: None }),
+            Self::Translated(place) => Ok(place.destination(None)),
             Self::PassedThrough(deepgrams) => deepgrams.of(path, query),
         }
     }
@@ -80,12 +115,12 @@ impl Deepgrams {
             query.split('&').filter(|parameter| is_upstreams(parameter)).collect();
         let version = match wanted {
             PathService::Agent => {
-                let url = with_query(self.agent.clone(), &parameters);
-                return Ok(Destination { url: url.into(), service: Some(Service::Agent) });
+                let place = self.agent.clone().map(|url| with_query(url, &parameters));
+                return Ok(place.destination(Some(Service::Agent)));
             }
             PathService::Transcription(version) => version,
         };
-        let (url, configured) = self.transcription.as_ref().ok_or(NoService::NoTranscription)?;
+        let (place, configured) = self.transcription.as_ref().ok_or(NoService::NoTranscription)?;
         let version = version.unwrap_or(*configured);
         // The other version has other parameters.
         let defaults = if version == *configured { &self.query_defaults[..] } else { &[] };
@@ -96,8 +131,8 @@ impl Deepgrams {
         };
         let added: Vec<String> = left_out.map(encoded).collect();
         parameters.extend(added.iter().map(String::as_str));
-        let url = with_query(of_version(url.clone(), version), &parameters);
-        Ok(Destination { url: url.into(), service: Some(Service::Transcription(version)) })
+        let place = place.clone().map(|url| with_query(of_version(url, version), &parameters));
+        Ok(place.destination(Some(Service::Transcription(version))))
     }
 }
 
@@ -132,19 +167,28 @@ fn of_version(mut url: Url, version: ListenVersion) -> Url {
     url
 }
 
-/// A configured URL as it is dialled: `self:` is our own listener.
-fn dialled(url: &BackendUrl, own: SocketAddr) -> Url {
-    match url {
-        BackendUrl::Remote(url) => url.clone(),
-        BackendUrl::SelfPath(path) => {
-            let ip = match own.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-                ip => ip,
-            };
-            let own = SocketAddr::new(ip, own.port());
-            Url::parse(&format!("ws://{own}{path}")).expect("the configuration has checked the path")
-        }
+impl Place {
+    /// A configured URL: `self:` is our own listener. What dials it there needs no name, and with TLS an IPv6 address
+    /// could not stand for one.
+    fn of(url: &BackendUrl, own: Own) -> Self {
+        let path = match url {
+            BackendUrl::Remote(url) => return Self { url: url.clone(), own: false },
+            BackendUrl::SelfPath(path) => path,
+        };
+        let url = match own {
+            Own { address, tls: false } => format!("ws://{address}{path}"),
+            Own { address, tls: true } => format!("wss://localhost:{}{path}", address.port()),
+        };
+        let url = Url::parse(&url).expect("the configuration has checked the path");
+        Self { url, own: true }
+    }
+
+    fn map(self, change: impl FnOnce(Url) -> Url) -> Self {
+        Self { url: change(self.url), ..self }
+    }
+
+    fn destination(&self, service: Option<Service>) -> Destination {
+        Destination { url: self.url.to_string(), own: self.own, service }
     }
 }
 
@@ -162,7 +206,8 @@ mod tests {
     use super::*;
 
     fn of(backend: &Backend, own: &str, path: &str, query: &str) -> Result<Destination, NoService> {
-        Destinations::new(backend, own.parse().expect("a socket address")).of(path, query)
+        let own = Own::new(own.parse().expect("a socket address"), false);
+        Destinations::new(backend, own).of(path, query)
     }
 
     fn remote(url: &str) -> BackendUrl {
@@ -172,7 +217,7 @@ mod tests {
     fn translated(url: BackendUrl, own: &str) -> String {
         let mut backend = Backend::new("b", "/b", url);
         backend.model = Some("m".to_owned());
-        let Destination { url, service } =
+        let Destination { url, service, own: _ } =
             of(&backend, own, "/b", "service=agent&model=x").expect("one for all");
         assert_eq!(service, None);
         url
@@ -199,6 +244,32 @@ mod tests {
         assert_eq!(of("0.0.0.0:81"), "ws://127.0.0.1:81/sim/openai?model=m");
         assert_eq!(of("[::]:82"), "ws://[::1]:82/sim/openai?model=m");
         assert_eq!(of("10.1.2.3:83"), "ws://10.1.2.3:83/sim/openai?model=m");
+    }
+
+    #[test]
+    fn with_tls_self_needs_no_name_and_what_is_elsewhere_stays_as_it_is() {
+        let at = |url: BackendUrl, own: &str| {
+            let own = Own::new(own.parse().expect("a socket address"), true);
+            let backend = Backend { model: None, ..Backend::new("b", "/b", url) };
+            let to = Destinations::new(&backend, own).of("/b", "").expect("one for all");
+            (to.url, to.own, own.address().to_string())
+        };
+        for (bound, dialled) in
+            [("0.0.0.0:81", "127.0.0.1:81"), ("[::]:81", "[::1]:81"), ("10.1.2.3:81", "10.1.2.3:81")]
+        {
+            let own = at(BackendUrl::SelfPath("/sim/openai".to_owned()), bound);
+            assert_eq!(own, ("wss://localhost:81/sim/openai".to_owned(), true, dialled.to_owned()));
+        }
+        assert!(!at(remote("wss://localhost:81/a"), "127.0.0.1:81").1);
+        let mut backend = deepgram(None, &[]);
+        let BackendKind::DeepgramAgent(deepgram) = &mut backend.kind else { unreachable!("it is one") };
+        deepgram.transcription_url = Some(BackendUrl::SelfPath("/v1/listen".to_owned()));
+        let of = |path| {
+            let own = Own::new("[::]:81".parse().expect("a socket address"), true);
+            Destinations::new(&backend, own).of(path, "").map(|to| (to.url, to.own))
+        };
+        assert_eq!(of("/dg"), Ok(("wss://h/v1/agent/converse".to_owned(), false)));
+        assert_eq!(of("/v2/listen"), Ok(("wss://localhost:81/v2/listen".to_owned(), true)));
     }
 
     fn deepgram(transcription: Option<&str>, query_defaults: &[(&str, &str)]) -> Backend {
@@ -233,7 +304,7 @@ mod tests {
             ("/v2/listen", "service=agent", AGENT),
             ("/dg/v1/agent/converse", "", AGENT),
         ] {
-            let expected = Destination { url: url.to_owned(), service: Some(service) };
+            let expected = Destination { url: url.to_owned(), own: false, service: Some(service) };
             assert_eq!(of(&backend, "127.0.0.1:80", path, query), Ok(expected), "{path}?{query}");
         }
         let unknown = of(&backend, "127.0.0.1:80", "/dg", "service=speech");

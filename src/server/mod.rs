@@ -9,13 +9,13 @@ mod call_refusal;
 mod destination;
 mod function_call;
 mod http;
+mod listener;
 mod origins;
 mod sessions;
 mod upgrade;
 
 use std::{
-    any::Any,
-    future::Future,
+    future::{Future, pending},
     io,
     net::{SocketAddr, TcpListener},
     rc::Rc,
@@ -23,17 +23,19 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::Extensions, rt::net::TcpStream, web};
+use actix_web::{App, web};
 
 use crate::{
-    actors::{BackendRuntime, ClientSocket, Dialer},
+    actors::{BackendRuntime, Dialer, OwnListener},
     config::{Backend, Config},
     functions::ExecutorPool,
     gate::Limits,
     simulator,
+    tls::OwnCertificate,
 };
 use call_body::Readers;
-use destination::Destinations;
+use destination::{Destinations, Own};
+use listener::Listener;
 use origins::Origins;
 use sessions::Sessions;
 use upgrade::Door;
@@ -41,23 +43,30 @@ use upgrade::Door;
 /// How long live sessions have for their close frames when the program stops.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// How often the files of the certificate are looked at.
+const CERTIFICATE_LOOKS: Duration = Duration::from_secs(1);
+
 /// A listener with the configuration it will serve.
 pub struct Server {
     config: Arc<Config>,
     simulator: simulator::Options,
+    certificate: Option<OwnCertificate>,
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Binds the configured address. Fails if it is taken or no address of this machine, or if an option
-    /// of a simulator is wrong.
+    /// Binds the configured address. Fails if it is taken or no address of this machine, if an option
+    /// of a simulator is wrong, or if the certificate cannot be used any more.
     pub fn bind(config: Config) -> io::Result<Self> {
         let simulator = simulator::Options::parse(&config.simulator.openai, &config.simulator.deepgram)
             .map_err(|reason| io::Error::new(io::ErrorKind::InvalidInput, reason))?;
+        let certificate = config.server.tls.clone().map(OwnCertificate::read).transpose();
+        let certificate = certificate
+            .map_err(|unusable| io::Error::new(io::ErrorKind::InvalidInput, unusable.reason().to_owned()))?;
         let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
         let address = listener.local_addr()?;
-        Ok(Self { config: Arc::new(config), simulator, listener, address })
+        Ok(Self { config: Arc::new(config), simulator, certificate, listener, address })
     }
 
     /// Where it listens; the port is the real one, also where port 0 is configured.
@@ -67,14 +76,23 @@ impl Server {
 
     /// Serves until `stop` is ready, then ends every session and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { config, simulator, listener, address } = self;
+        let Self { config, simulator, certificate, listener, address } = self;
         let sessions = Arc::new(Sessions::new(config.server.max_sessions));
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
         let origins = web::Data::new(Origins::new(config.auth.allowed_origins.clone()));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
-        let mut server = HttpServer::new(move || {
+        let own = Own::new(address, certificate.is_some());
+        let own_listener = certificate
+            .as_ref()
+            .map(|certificate| OwnListener { address: own.address(), tls: certificate.client_config() });
+        let listener = Listener {
+            socket: listener,
+            tls: certificate.as_ref().map(OwnCertificate::server_config),
+            workers,
+        };
+        let server = listener.serve(move || {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
@@ -85,8 +103,8 @@ impl Server {
                 .configure(http::routes);
             for backend in &config.backends {
                 let door = Rc::new(Door {
-                    runtime: runtime(backend, &config, &functions),
-                    destinations: Destinations::new(backend, address),
+                    runtime: runtime(backend, &config, &functions, own_listener.as_ref()),
+                    destinations: Destinations::new(backend, own),
                 });
                 for path in backend.served_paths() {
                     app = app.service(upgrade::resource(&path, Rc::clone(&door)));
@@ -96,17 +114,13 @@ impl Server {
                 app = app.configure(simulator::configure(simulator.clone()));
             }
             app
-        })
-        .on_connect(keep_socket)
-        .disable_signals()
-        .shutdown_timeout(1);
-        if workers > 0 {
-            server = server.workers(workers);
-        }
-        let server = server.listen(listener)?.run();
+        })?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
-        stop.await;
+        tokio::select! {
+            () = stop => (),
+            () = keep_current(certificate) => (),
+        }
         log::info!("stopping, {} sessions are open", sessions.len());
         sessions.end_all(GOODBYE).await;
         handle.stop(true).await;
@@ -114,21 +128,33 @@ impl Server {
     }
 }
 
-/// Keeps a duplicate of each accepted socket where the upgrade can find it.
-fn keep_socket(socket: &dyn Any, data: &mut Extensions) {
-    let Some(socket) = socket.downcast_ref::<TcpStream>() else { return };
-    match ClientSocket::duplicate(socket) {
-        Ok(duplicate) => {
-            data.insert(duplicate);
+/// Looks after the certificate for as long as it is awaited. Sessions go on with what they began with.
+async fn keep_current(certificate: Option<OwnCertificate>) {
+    let Some(mut certificate) = certificate else { return pending().await };
+    loop {
+        tokio::time::sleep(CERTIFICATE_LOOKS).await;
+        match certificate.refresh() {
+            Ok(false) => (),
+            Ok(true) => log::info!("the listener has a new certificate"),
+            Err(unusable) => {
+                log::error!(
+                    "the listener keeps its certificate, the new one is of no use: {}",
+                    unusable.reason()
+                );
+            }
         }
-        Err(error) => log::warn!("a socket cannot be duplicated: {error}"),
     }
 }
 
-fn runtime(backend: &Backend, config: &Config, functions: &ExecutorPool) -> BackendRuntime {
+fn runtime(
+    backend: &Backend,
+    config: &Config,
+    functions: &ExecutorPool,
+    own: Option<&OwnListener>,
+) -> BackendRuntime {
     let limits = &backend.limits;
     BackendRuntime {
-        dialer: Rc::new(Dialer::new(backend)),
+        dialer: Rc::new(Dialer::new(backend, own)),
         backend: Arc::new(backend.clone()),
         limits: Limits {
             before_ready: limits.before_ready_bytes,

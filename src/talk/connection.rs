@@ -1,7 +1,7 @@
 //! The WebSocket to the server, with awc: dials, joins fragments, names why it ended. Knows nothing of the
 //! messages in the frames.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Frame, Message};
@@ -11,6 +11,7 @@ use awc::{
 };
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
 use url::Url;
 
 use super::TalkError;
@@ -43,9 +44,15 @@ pub(super) enum Received {
 }
 
 impl Connection {
-    /// Dials `url`, with `token` as the bearer token. Each step of it may take `timeout`.
-    pub(super) async fn open(url: &Url, token: Option<&str>, timeout: Duration) -> Result<Self, TalkError> {
-        let mut request = websocket_client(timeout, &[]).ws(url.as_str()).max_frame_size(MAX_MESSAGE_BYTES);
+    /// Dials `url`, with `token` as the bearer token; `tls` says who is trusted. Each step of it may take `timeout`.
+    pub(super) async fn open(
+        url: &Url,
+        token: Option<&str>,
+        tls: Arc<ClientConfig>,
+        timeout: Duration,
+    ) -> Result<Self, TalkError> {
+        let client = websocket_client(timeout, tls);
+        let mut request = client.ws(url.as_str()).max_frame_size(MAX_MESSAGE_BYTES);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -13,6 +13,8 @@ pub enum TalkError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file of the authorities cannot be used; the reason names it.
+    Authorities(String),
     /// There is no connection to the server.
     Unreachable {
         /// Host and port.
@@ -65,6 +67,7 @@ impl fmt::Display for TalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Recording { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Self::Authorities(reason) => f.write_str(reason),
             Self::Unreachable { server, reason } => write!(f, "cannot connect to {server}: {reason}"),
             Self::Status { server, status } => {
                 write!(f, "{server} refused the connection with http status {status}")

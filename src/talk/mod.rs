@@ -26,12 +26,15 @@ use self::{
     conversation::{Conversation, Input, Now, Step, Turn, one_line},
     microphone::Microphone,
 };
-use crate::protocol::{
-    agent::{
-        Agent, AgentSettings, Audio, AudioInput, AudioOutput, OneOrMany, Provider, ServerMessage, Settings,
-        Think,
+use crate::{
+    protocol::{
+        agent::{
+            Agent, AgentSettings, Audio, AudioInput, AudioOutput, OneOrMany, Provider, ServerMessage,
+            Settings, Think,
+        },
+        audio::{AudioFormat, PCM_16K, PCM_24K},
     },
-    audio::{AudioFormat, PCM_16K, PCM_24K},
+    tls::{authorities, client_config},
 };
 
 pub use error::TalkError;
@@ -58,6 +61,9 @@ pub struct TalkArgs {
     /// The agent's instructions
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
+    /// Certificates in PEM of authorities that are trusted besides those that browsers trust
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Sent as the bearer token
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
@@ -99,7 +105,11 @@ impl Talk<'_> {
         let timed_out = |_| TalkError::TimedOut { seconds: args.timeout };
         let (format, turns) = turns(args, timeout)?;
         let conversation = Conversation::new(settings(format, args.prompt.clone()), turns);
-        let open = Connection::open(&args.url, args.token.as_deref(), timeout);
+        let tls = client_config(&match &args.ca {
+            Some(file) => authorities(&file.display().to_string()).map_err(TalkError::Authorities)?,
+            None => Vec::new(),
+        });
+        let open = Connection::open(&args.url, args.token.as_deref(), tls, timeout);
         let mut connection = timeout_at(deadline, open).await.map_err(timed_out)??;
         let converse = self.converse(&mut connection, conversation);
         let outcome = timeout_at(deadline, converse).await.map_err(timed_out);

@@ -1,22 +1,30 @@
 //! A client for WebSocket upgrades: verified TLS, small frames sent at once, no redirects.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_tls::connect::{ConnectError as TcpError, ConnectInfo, Connection, Connector as TcpConnector};
 use actix_web::dev::{Service, fn_service};
 use awc::{Client, Connector, http::Uri};
-use rustls::pki_types::CertificateDer;
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use super::socket::tuned;
-use crate::tls::client_config;
 
-/// A client for WebSocket upgrades. `timeout` bounds each step of a dial. Certificates are verified against
-/// the authorities that browsers trust, and against `more` of them, which have to be valid.
-pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> Client {
+/// A client for WebSocket upgrades. `timeout` bounds each step of a dial; `tls` says who is trusted.
+pub fn websocket_client(timeout: Duration, tls: Arc<ClientConfig>) -> Client {
+    client(timeout, tls, None)
+}
+
+/// The same, for one server: it is dialled at `address`, whatever host a URL has.
+pub fn websocket_client_to(address: SocketAddr, timeout: Duration, tls: Arc<ClientConfig>) -> Client {
+    client(timeout, tls, Some(address))
+}
+
+fn client(timeout: Duration, tls: Arc<ClientConfig>, address: Option<SocketAddr>) -> Client {
     let tcp = TcpConnector::default().service();
     let connector = fn_service(move |target: ConnectInfo<Uri>| {
         let tcp = tcp.clone();
+        let target = if address.is_some() { target.set_addr(address) } else { target };
         async move {
             let connection: Connection<Uri, TcpStream> = tcp.call(target).await?;
             tuned(connection.io_ref()).map_err(TcpError::Io)?;
@@ -25,7 +33,7 @@ pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> 
     });
     let connector = Connector::new()
         .connector(connector)
-        .rustls_0_23(client_config(more))
+        .rustls_0_23(tls)
         .timeout(timeout)
         .handshake_timeout(timeout)
         .limit(0);
@@ -34,13 +42,12 @@ pub fn websocket_client(timeout: Duration, more: &[CertificateDer<'static>]) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::tls::client_config;
 
     /// A TLS server whose certificate nobody has signed; it says which protocols it was offered.
     async fn self_signed() -> (u16, tokio::task::JoinHandle<Option<Vec<u8>>>) {
@@ -73,7 +80,7 @@ mod tests {
     async fn a_certificate_that_nobody_signed_is_refused_and_http_1_is_offered() {
         let (port, server) = self_signed().await;
         let url = format!("wss://localhost:{port}/");
-        let refused = websocket_client(Duration::from_secs(5), &[]).ws(url).connect().await;
+        let refused = websocket_client(Duration::from_secs(5), client_config(&[])).ws(url).connect().await;
         let reason = refused.err().expect("no connection").to_string();
         assert!(reason.contains("certificate"), "{reason}");
         assert_eq!(server.await.expect("the server's task"), Some(b"http/1.1".to_vec()));

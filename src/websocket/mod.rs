@@ -8,7 +8,7 @@ mod frames;
 mod shared_buffer;
 mod socket;
 
-pub use client::websocket_client;
+pub use client::{websocket_client, websocket_client_to};
 pub use fragments::{Fragments, Joined, MessageSize};
 pub use frame_guard::{FrameGuard, TooLarge};
 pub use frames::{fragment, message, opcode};

@@ -35,6 +35,7 @@ mod slow_clients;
 mod slow_upstreams;
 mod startup;
 mod tls;
+mod tls_listener;
 #[path = "../grammar/transcript.rs"]
 mod transcript;
 mod upstream_input;

@@ -9,6 +9,7 @@ mod limits;
 mod refused;
 mod routed_backends;
 mod shown;
+mod tls;
 
 use super::{Config, ConfigError};
 

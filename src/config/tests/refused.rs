@@ -23,7 +23,7 @@ fn unknown_keys_come_first() {
     for (text, key) in [
         ("prot = 1\n", "prot"),
         ("[server]\nprot = 1\n", "server.prot"),
-        ("[server]\ntls_cert = \"x\"\n", "server.tls_cert"),
+        ("[server]\ntls_ca_file = \"x\"\n", "server.tls_ca_file"),
         ("[auth]\ntokens = [\"x\"]\n", "auth.tokens"),
         ("[functions]\nmax_qeued = 1\n", "functions.max_qeued"),
         ("[[functions.route]]\nname = \"f\"\n", "functions.route[0].name"),

@@ -12,6 +12,8 @@ fn the_default_shows_every_value_and_reads_back() {
         r#"[server]
 host = "127.0.0.1"
 port = 8080
+# tls_cert is not set
+# tls_key is not set
 workers = 0
 max_sessions = 5000
 

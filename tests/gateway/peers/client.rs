@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -21,10 +21,16 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::journal::{Journal, Recorder, What};
 use super::pace::{Pace, Paced};
+use super::tls::Trust;
 use super::{fragments, s, unlimited};
 use crate::transcript::{AUDIO, judge, symbol};
 
-type Socket = WebSocketStream<Paced>;
+type Socket = WebSocketStream<Box<dyn Transport>>;
+
+/// What a WebSocket runs on: TCP, or TLS above it.
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// A connected client. Dropping it drops the TCP connection.
 pub(crate) struct Client {
@@ -45,7 +51,7 @@ enum Transcript {
     Session,
     /// The same, of an upstream that does something before it has seen Settings.
     EarlySession,
-    /// Nothing: the other side is no gateway.
+    /// Nothing: the other side is no gateway, or one that passes through.
     Unjudged,
 }
 
@@ -64,15 +70,25 @@ impl Client {
 
     /// Connects with a pace of its own.
     pub(crate) async fn connect_at(url: &str, pace: Pace) -> Self {
-        Self::connect_as(url, &[], pace).await
+        Self::connect_as(url, &[], pace, None).await
     }
 
     /// Connects with more headers.
     pub(crate) async fn connect_with(url: &str, headers: &[(&'static str, &str)]) -> Self {
-        Self::connect_as(url, headers, Pace::FREE).await
+        Self::connect_as(url, headers, Pace::FREE, None).await
     }
 
-    async fn connect_as(url: &str, headers: &[(&'static str, &str)], pace: Pace) -> Self {
+    /// Connects over TLS.
+    pub(crate) async fn connect_tls(url: &str, trust: &Trust, pace: Pace) -> Self {
+        Self::connect_as(url, &[], pace, Some(trust)).await
+    }
+
+    async fn connect_as(
+        url: &str,
+        headers: &[(&'static str, &str)],
+        pace: Pace,
+        trust: Option<&Trust>,
+    ) -> Self {
         let mut request = url.into_client_request().expect("the test's URL is valid");
         for (name, value) in headers {
             request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a valid header"));
@@ -80,6 +96,12 @@ impl Client {
         let authority = request.uri().authority().expect("the test's URL has a host").to_string();
         let (stream, raw, hang_up) = connect_thrice(&authority, &pace).await;
         let stream = Paced::new(stream, pace);
+        let stream: Box<dyn Transport> = match trust {
+            None => Box::new(stream),
+            Some(trust) => {
+                Box::new(trust.handshake(stream).await.expect("the gateway's certificate is trusted"))
+            }
+        };
         let connecting = client_async_with_config(request, stream, Some(unlimited()));
         let (socket, response) = tokio::time::timeout(s(10), connecting)
             .await
@@ -96,6 +118,11 @@ impl Client {
     /// This client's upstream opens its session, or begins a response, before it has seen Settings.
     pub(crate) fn expect_early_upstream(&mut self) {
         self.transcript = Transcript::EarlySession;
+    }
+
+    /// This client's upstream speaks for itself, in an order of its own.
+    pub(crate) fn expect_passed_through(&mut self) {
+        self.transcript = Transcript::Unjudged;
     }
 
     /// Sends a message and does not mind if the gateway no longer takes it: what came of it is in the transcript.

@@ -90,7 +90,9 @@ impl Gateway {
         let mut gateway = Self { child, port: 0, files, provoked_races: 0 };
         let announced = async {
             while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(port) = line.strip_prefix("voxbridge 0.1.0 listening on http://127.0.0.1:") {
+                let address = line.strip_prefix("voxbridge 0.1.0 listening on ").unwrap_or_default();
+                let plain_or_tls = ["http://127.0.0.1:", "https://127.0.0.1:"];
+                if let Some(port) = plain_or_tls.iter().find_map(|scheme| address.strip_prefix(scheme)) {
                     return port.trim_end_matches('/').parse().expect("the line ends with the port");
                 }
             }

@@ -16,6 +16,7 @@ pub(crate) mod reply;
 pub(crate) mod row;
 pub(crate) mod script;
 pub(crate) mod sound;
+pub(crate) mod tls;
 mod upstream;
 
 /// A message type that neither protocol has.

@@ -1,0 +1,157 @@
+//! The listener: HTTP/1.1 on accepted sockets, with or without TLS, and what is kept of each socket. Knows no path and
+//! no certificate.
+//!
+//! `HttpServer` would do as much, but over TLS it offers HTTP/2 before anything else, whose connections carry no
+//! upgrade.
+
+use std::{
+    convert::Infallible,
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use actix_http::{HttpService, Request, h1::H1Service};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_tls::accept::{
+    TlsError, max_concurrent_tls_connect,
+    rustls_0_23::{Acceptor, TlsStream},
+};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{AppConfig, Extensions, Server, ServiceResponse},
+    rt::net::TcpStream,
+};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::actors::ClientSocket;
+
+/// How long a request's head may take to arrive, and before it, with TLS, the handshake.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long what is open may still take when the program stops, seconds.
+const SHUTDOWN: u64 = 1;
+
+/// How many handshakes a worker has at a time: as many as connections, of which a handshake is one. With fewer, peers
+/// that begin one and say no more would keep everybody out.
+const HANDSHAKES: usize = 25_600;
+
+/// What rustls may keep for a peer that does not read, bytes: beside the kernel's buffer, and like it out of reach of an
+/// interruption.
+const TLS_BUFFER: usize = 16 * 1024;
+
+/// A socket that is bound, and how it is served.
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    /// With TLS, and how.
+    pub(super) tls: Option<ServerConfig>,
+    /// Threads; 0: one per core.
+    pub(super) workers: usize,
+}
+
+impl Listener {
+    /// Serves what `app` makes, which is called once for each worker. Stops when it is told, not by signals.
+    pub(super) fn serve<F, A, S, B>(self, app: F) -> io::Result<Server>
+    where
+        F: Fn() -> A + Send + Clone + 'static,
+        A: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>
+            + 'static,
+        S::Service: 'static,
+        <S::Service as Service<Request>>::Future: 'static,
+        S::InitError: fmt::Debug,
+        B: MessageBody + 'static,
+    {
+        let mut server = Server::build().disable_signals().shutdown_timeout(SHUTDOWN);
+        if self.workers > 0 {
+            server = server.workers(self.workers);
+        }
+        let stopping = server.graceful_shutdown_signal();
+        let server = match self.tls {
+            None => server.listen("http", self.socket, move || {
+                http(app().into_factory(), stopping.clone(), |socket| socket).tcp()
+            })?,
+            Some(config) => {
+                max_concurrent_tls_connect(HANDSHAKES);
+                server.listen("https", self.socket, move || {
+                    let mut acceptor = Acceptor::new(config.clone());
+                    acceptor.set_handshake_timeout(PATIENCE);
+                    let http = http(app().into_factory(), stopping.clone(), tcp_below);
+                    acceptor.map_err(failed).map(tuned).and_then(http.map_err(|_| ()))
+                })?
+            }
+        };
+        Ok(server.run())
+    }
+}
+
+/// HTTP/1.1 on sockets of one kind; `tcp` is what is below them.
+fn http<T, S, B>(
+    app: S,
+    stopping: GracefulShutdownSignal,
+    tcp: fn(&T) -> &TcpStream,
+) -> H1Service<
+    T,
+    impl ServiceFactory<
+        Request,
+        Config = (),
+        Response = ServiceResponse<B>,
+        Error = Error,
+        InitError = S::InitError,
+    >,
+    B,
+>
+where
+    S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::InitError: fmt::Debug,
+    B: MessageBody + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .client_request_timeout(PATIENCE)
+        .client_disconnect_timeout(FAREWELL)
+        .on_connect_ext(move |socket: &T, data: &mut Extensions| keep_socket(tcp(socket), data))
+        .h1(map_config(app, |()| AppConfig::default()))
+}
+
+/// Keeps a duplicate of each accepted socket where the upgrade can find it.
+fn keep_socket(socket: &TcpStream, data: &mut Extensions) {
+    match ClientSocket::duplicate(socket) {
+        Ok(duplicate) => {
+            data.insert(duplicate);
+        }
+        Err(error) => log::warn!("a socket cannot be duplicated: {error}"),
+    }
+}
+
+/// A connection after its handshake, and whose it is.
+fn tuned(mut socket: TlsStream<TcpStream>) -> (TlsStream<TcpStream>, Option<SocketAddr>) {
+    let (tcp, tls) = socket.get_mut();
+    tls.set_buffer_limit(Some(TLS_BUFFER));
+    let peer = tcp.peer_addr().ok();
+    (socket, peer)
+}
+
+fn tcp_below(socket: &TlsStream<TcpStream>) -> &TcpStream {
+    socket.get_ref().0
+}
+
+/// What is not TLS, TLS of another time, or too slow is everyday life of a port that others can reach.
+fn failed(error: TlsError<io::Error, Infallible>) {
+    match error {
+        TlsError::Timeout => log::debug!("a tls handshake took too long"),
+        TlsError::Tls(error) => log::debug!("a tls handshake failed: {error}"),
+    }
+}
