@@ -138,10 +138,14 @@ fn keep_socket(socket: &TcpStream, data: &mut Extensions) {
 
 /// A connection after its handshake, and whose it is.
 fn tuned(mut socket: TlsStream<TcpStream>) -> (TlsStream<TcpStream>, Option<SocketAddr>) {
-    let (tcp, tls) = socket.get_mut();
-    tls.set_buffer_limit(Some(TLS_BUFFER));
-    let peer = tcp.peer_addr().ok();
+    bound(&mut socket);
+    let peer = tcp_below(&socket).peer_addr().ok();
     (socket, peer)
+}
+
+fn bound<T>(socket: &mut TlsStream<T>) {
+    let (_, tls) = socket.get_mut();
+    tls.set_buffer_limit(Some(TLS_BUFFER));
 }
 
 fn tcp_below(socket: &TlsStream<TcpStream>) -> &TcpStream {
@@ -153,5 +157,55 @@ fn failed(error: TlsError<io::Error, Infallible>) {
     match error {
         TlsError::Timeout => log::debug!("a tls handshake took too long"),
         TlsError::Tls(error) => log::debug!("a tls handshake failed: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+    use rustls::pki_types::ServerName;
+    use tempfile::TempDir;
+    use tokio::{
+        io::{AsyncWriteExt, duplex},
+        join,
+    };
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::tls::{CertificateFiles, OwnCertificate};
+
+    fn certificate() -> OwnCertificate {
+        let directory = TempDir::new().expect("a directory");
+        let new = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let file = |name: &str, text: String| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).expect("it can be written");
+            path.to_str().expect("a path in utf-8").to_owned()
+        };
+        let certificate = file("cert.pem", new.cert.pem());
+        let key = file("key.pem", new.signing_key.serialize_pem());
+        OwnCertificate::read(CertificateFiles { certificate, key }).expect("they belong together")
+    }
+
+    #[actix_web::test]
+    async fn little_is_kept_for_a_peer_that_does_not_read() {
+        const PIPE: usize = 1024;
+        let certificate = certificate();
+        let (near, far) = duplex(PIPE);
+        let name = ServerName::try_from("localhost").expect("a name");
+        let (server, client) = join!(
+            TlsAcceptor::from(Arc::new(certificate.server_config())).accept(near),
+            TlsConnector::from(certificate.client_config()).connect(name, far)
+        );
+        let _client = client.expect("the server is known");
+        let mut server = TlsStream::from(server.expect("a handshake"));
+        bound(&mut server);
+        let mut taken = 0;
+        while let Some(written) = (*server).write(&[0; PIPE]).now_or_never() {
+            taken += written.expect("the peer is there");
+        }
+        assert!((TLS_BUFFER / 2..=TLS_BUFFER + PIPE).contains(&taken), "{taken} bytes were taken");
     }
 }

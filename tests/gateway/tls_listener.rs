@@ -6,12 +6,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::peers::application::Application;
 use crate::peers::client::Client;
 use crate::peers::frames;
 use crate::peers::gateway::{Config, Gateway, PATH, run};
 use crate::peers::journal::Journal;
 use crate::peers::mock::Mock;
 use crate::peers::pace::Pace;
+use crate::peers::reply::Reply;
 use crate::peers::script::Script;
 use crate::peers::sound::{counted, plain_settings};
 use crate::peers::tls::{Files, Trust};
@@ -253,6 +255,28 @@ async fn a_slow_client_loses_nothing_over_tls() {
     assert!(slow.wait_for("all of the audio", s(20), heard).await == counted(AUDIO), "the audio was changed");
     pace.set(usize::MAX);
     slow.assert_goes_on().await;
+}
+
+/// The gateway looks at the TCP connection below TLS for this.
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_its_function_call_over_tls() {
+    let (files, trust) = Files::new();
+    let application = Application::start(|_| Reply::nothing().then_hang()).await;
+    let route = format!("[[functions.route]]\nnames = [\"f\"]\nurl = \"{}\"", application.url());
+    let config = Config::for_url("ws://127.0.0.1:9/").section(&files.toml()).section(&route);
+    let gateway = config.start().await;
+    let mut stream = trust.connect(gateway.port()).await.expect("a handshake");
+    let body = r#"{"id":"call_1","name":"f","arguments":"{}"}"#;
+    let length = body.len();
+    let request = format!(
+        "POST /function-call HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    stream.flush().await.expect("it reads");
+    application.expect_requests(1, s(5)).await;
+    drop(stream);
+    application.expect_cut_off(1, s(2)).await;
 }
 
 #[tokio::test]
