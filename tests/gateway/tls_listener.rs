@@ -72,6 +72,11 @@ async fn turn(client: &mut Client) {
 async fn sessions_over_tls_reach_both_kinds_of_backend_at_the_listener_itself() {
     let (files, trust) = Files::new();
     let gateway = simulated(&files).await;
+    let address = format!("127.0.0.1:{}", gateway.port());
+    gateway.expect_printed(&format!("voxbridge 0.1.0 listening on https://{address}")).await;
+    let certificate = files.certificate().display().to_string();
+    let command = format!("voxbridge talk --url wss://{address}/openai --ca {certificate}");
+    gateway.expect_printed(&format!("try: {command} --text \"What time is it?\"")).await;
     for path in ["/openai", "/deepgram"] {
         let mut client = client(&gateway, path, &trust).await;
         if path == "/deepgram" {

@@ -5,6 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ pub(crate) struct Gateway {
     child: Child,
     port: u16,
     files: TempDir,
+    printed: Arc<Mutex<Vec<String>>>,
     provoked_races: usize,
 }
 
@@ -87,9 +89,11 @@ impl Gateway {
         command.arg("--config").arg(config).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the gateway's binary can be run");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let mut gateway = Self { child, port: 0, files, provoked_races: 0 };
+        let printed = Arc::default();
+        let mut gateway = Self { child, port: 0, files, printed, provoked_races: 0 };
         let announced = async {
             while let Ok(Some(line)) = lines.next_line().await {
+                gateway.note(&line);
                 let address = line.strip_prefix("voxbridge 0.1.0 listening on ").unwrap_or_default();
                 let plain_or_tls = ["http://127.0.0.1:", "https://127.0.0.1:"];
                 if let Some(port) = plain_or_tls.iter().find_map(|scheme| address.strip_prefix(scheme)) {
@@ -99,7 +103,12 @@ impl Gateway {
             panic!("the gateway ended before it listened");
         };
         gateway.port = timeout(s(20), announced).await.expect("the gateway says where it listens");
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let printed = Arc::clone(&gateway.printed);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                printed.lock().expect("nobody panics with it").push(line);
+            }
+        });
         gateway
     }
 
@@ -110,6 +119,16 @@ impl Gateway {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Waits until it has printed this line.
+    pub(crate) async fn expect_printed(&self, line: &str) {
+        let is_there = || self.printed.lock().expect("nobody panics with it").iter().any(|one| one == line);
+        eventually(line, s(5), async || is_there().then_some(())).await;
+    }
+
+    fn note(&self, line: &str) {
+        self.printed.lock().expect("nobody panics with it").push(line.to_owned());
     }
 
     /// The WebSocket URL of a path.
