@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{Config, Logging},
+    config::{AuthMode, Config, Logging},
     server::Server,
     simulator,
     talk::{TalkArgs, talk},
@@ -119,6 +119,7 @@ fn serve(config: Config) -> ExitCode {
     }
     let where_from = (config.server.host.clone(), config.server.port);
     let tls = config.server.tls.clone();
+    let token = if config.auth.mode == AuthMode::None { "" } else { "?token=TOKEN" };
     let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
     let server = match Server::bind(config) {
         Ok(server) => server,
@@ -130,7 +131,7 @@ fn serve(config: Config) -> ExitCode {
     let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {
         announce(&format!(
-            "try: voxbridge talk --url {ws}://{address}{path}{ca} --text \"What time is it?\""
+            "try: voxbridge talk --url {ws}://{address}{path}{token}{ca} --text \"What time is it?\""
         ));
     }
     finished(actix_web::rt::System::new().block_on(server.run(stop_signal())))

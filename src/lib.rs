@@ -24,6 +24,7 @@
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
+//! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
 //! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
@@ -34,7 +35,7 @@
 //! | [`cli`] | The commands |
 //!
 //! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`, and `functions` stands beside the
-//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket` and `tls` are beside them:
+//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket`, `tls` and `identity` are beside them:
 //! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
 //! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
 //! knows the client's messages, and asks the built-in function for the time.
@@ -62,6 +63,7 @@ pub mod cli;
 pub mod config;
 pub mod functions;
 pub mod gate;
+pub mod identity;
 pub mod protocol;
 pub mod server;
 pub mod simulator;

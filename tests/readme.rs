@@ -49,19 +49,33 @@ fn numbers(cell: &str) -> BTreeSet<u16> {
     cell.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
 }
 
+/// A secret for each variable that the examples name, each another one and long enough for all of them.
+fn environment() -> BTreeMap<String, String> {
+    let names = [
+        "OPENAI_API_KEY",
+        "AZURE_OPENAI_API_KEY",
+        "DEEPGRAM_API_KEY",
+        "FUNCTIONS_TOKEN",
+        "SHOP_TOKEN",
+        "KIOSK_TOKEN",
+        "VISITOR_TOKEN_KEY",
+    ];
+    names.iter().map(|name| (name.to_string(), format!("{name:0>40}"))).collect()
+}
+
 /// What `voxbridge check` prints, of every section that can be there.
 fn shown() -> String {
     let default = include_str!("../config/default.toml");
     let functions = include_str!("../config/functions.toml");
-    let show = |text| Config::from_toml("an example", text, []).expect("the example is valid").show();
-    show(default) + &show(functions)
+    let identity = include_str!("../config/identity.toml");
+    let show =
+        |text| Config::from_toml("an example", text, environment()).expect("the example is valid").show();
+    show(default) + &show(functions) + &show(identity)
 }
 
 #[test]
 fn every_configuration_in_the_readme_is_accepted() {
-    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "DEEPGRAM_API_KEY", "FUNCTIONS_TOKEN"];
-    let environment: BTreeMap<String, String> =
-        keys.iter().map(|name| (name.to_string(), "test-key".to_owned())).collect();
+    let environment = environment();
     let mut backends = 0;
     for block in blocks("toml") {
         // A fragment of other sections stands for itself in front of any backend.
@@ -283,16 +297,25 @@ fn the_table_of_codes_holds_every_code_that_can_be_sent() {
     }
 }
 
-#[test]
-fn the_table_of_statuses_is_the_one_in_the_code() {
-    let source = include_str!("../src/server/call_refusal.rs");
+/// Status and code of each arm of a table of refusals.
+fn refusals(source: &'static str) -> BTreeSet<(&'static str, &'static str)> {
     let arms = source.lines().filter_map(|line| line.trim().split_once("=> (")?.1.strip_suffix("),"));
     let given: BTreeSet<_> = arms.filter_map(|arm| arm.split_once(", ")).collect();
     assert!(given.len() > 10, "only {given:?}");
-    let rows = table("Status");
-    let told: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1].trim_matches('`'))).collect();
-    let given: BTreeSet<_> = given.iter().map(|(status, code)| (*status, code.trim_matches('"'))).collect();
-    assert_eq!(told, given);
+    given.into_iter().map(|(status, code)| (status, code.trim_matches('"'))).collect()
+}
+
+#[test]
+fn the_tables_of_statuses_are_the_ones_in_the_code() {
+    let of_calls = refusals(include_str!("../src/server/call_refusal.rs"));
+    let mut of_grants = refusals(include_str!("../src/server/grant.rs"));
+    // These both have from one table.
+    of_grants.extend(of_calls.iter().filter(|(_, code)| code.contains("token")));
+    for (header, given) in [("Status", of_calls), ("Status of a grant", of_grants)] {
+        let rows = table(header);
+        let told: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1].trim_matches('`'))).collect();
+        assert_eq!(told, given, "{header}");
+    }
 }
 
 #[test]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use log::LevelFilter;
 use serde_json::Value;
 
+use super::check_auth::{auth, named_backends};
 use super::check_backend::{Surroundings, backend};
 use super::check_functions::{functions, routed_backends};
 use super::check_limits::limits;
 use super::check_paths::{names, paths, self_urls, urls};
 use super::error::ConfigError;
-use super::raw::{RawAuth, RawConfig, RawLogging, RawServer, RawSimulator};
+use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
-use super::{Auth, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address};
+use super::{AuthMode, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address};
 use crate::tls::{CertificateFiles, Unusable};
 
 /// Checks a whole configuration.
@@ -26,7 +27,8 @@ pub(super) fn check(
 ) -> Result<Config, ConfigError> {
     let server = server(&raw.server, &Reader::new(origin, "server"))?;
     let logging = logging(&raw.logging, &Reader::new(origin, "logging"))?;
-    let auth = auth(&raw.auth, &Reader::new(origin, "auth"))?;
+    let auth_reader = Reader::new(origin, "auth");
+    let auth = auth(&raw.auth, &auth_reader, environment)?;
     let limits = limits(&raw.limits, &Reader::new(origin, "limits"), &Limits::default())?;
     let functions_reader = Reader::new(origin, "functions");
     let functions = Arc::new(functions(&raw.functions, &functions_reader, environment)?);
@@ -46,9 +48,11 @@ pub(super) fn check(
     names(&backends, &readers)?;
     let paths = paths(&backends, &readers)?;
     self_urls(&backends, &readers, &simulator, &paths)?;
+    named_backends(&auth, &auth_reader, &backends)?;
 
     let mut warnings = routed_backends(&functions, &functions_reader, &backends)?;
-    if !is_loopback(&server.host) {
+    let is_anonymous = auth.mode == AuthMode::None;
+    if is_anonymous && !is_loopback(&server.host) {
         if !auth.allow_anonymous {
             let reason = format!(
                 "\"{}\" can be reached by others and auth.mode is \"none\": needs auth.allow_anonymous = true",
@@ -57,6 +61,9 @@ pub(super) fn check(
             return Err(origin.error("server.host", reason));
         }
         warnings.push(format!("auth.allow_anonymous: anybody who reaches {} may connect", server.host));
+    }
+    if !is_anonymous && simulator.enabled && !is_loopback(&server.host) {
+        warnings.push("simulator.enabled: the simulators under /sim/ ask for no token".to_owned());
     }
     for (backend, reader) in backends.iter().zip(&readers) {
         for (key, url) in urls(backend).filter(|(_, url)| url.is_cleartext_to_others()) {
@@ -81,7 +88,7 @@ pub(super) fn check(
         }
     }
     let applications = functions.routes.iter().any(|route| matches!(route.target, Target::Url(_)));
-    if applications && auth.allowed_origins.is_empty() {
+    if applications && is_anonymous && auth.allowed_origins.is_empty() {
         let reason =
             "any page in a browser that reaches the listener may call the functions of [[functions.route]]";
         warnings.push(format!("auth.allowed_origins: {reason}"));
@@ -134,25 +141,6 @@ fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError
         level: reader.word(&raw.level, "level", &LEVELS, default.level)?,
         log_content: reader.flag(&raw.log_content, "log_content", default.log_content)?,
     })
-}
-
-fn auth(raw: &RawAuth, reader: &Reader<'_>) -> Result<Auth, ConfigError> {
-    reader.word(&raw.mode, "mode", &[("none", ())], ())?;
-    Ok(Auth {
-        allow_anonymous: reader.flag(&raw.allow_anonymous, "allow_anonymous", false)?,
-        allowed_origins: origins(raw, reader)?,
-    })
-}
-
-fn origins(raw: &RawAuth, reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
-    const KEY: &str = "allowed_origins";
-    let entries = reader.list(&raw.allowed_origins, KEY)?;
-    let origin = |(index, text): (usize, &String)| {
-        let reason =
-            "must be scheme, host and port alone, like \"https://example.com\" or \"http://localhost:3000\"";
-        address::page_origin(text).ok_or_else(|| reader.error(&format!("{KEY}[{index}]"), reason))
-    };
-    entries.iter().enumerate().map(origin).collect()
 }
 
 fn simulator(raw: &RawSimulator, reader: &Reader<'_>) -> Result<Simulator, ConfigError> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::backend::{DEEPGRAM_AGENT, OPENAI_REALTIME};
 use super::check_limits::limits;
-use super::check_request::{headers, is_variable_name, tls_ca};
+use super::check_request::{headers, tls_ca};
+use super::check_secret::secret;
 use super::error::ConfigError;
 use super::raw::{Raw, RawBackend};
 use super::reader::Reader;
@@ -112,37 +113,14 @@ fn api_key(
     reader: &Reader<'_>,
     environment: &BTreeMap<String, String>,
 ) -> Result<Option<Secret>, ConfigError> {
-    let given =
+    let sources =
         [("api_key", &raw.api_key), ("api_key_env", &raw.api_key_env), ("api_key_file", &raw.api_key_file)];
-    let mut given = given.into_iter().filter(|(_, raw)| raw.is_some());
-    let Some((name, value)) = given.next() else { return Ok(None) };
-    if let Some((second, _)) = given.next() {
-        return Err(reader.error(second, format!("{name} is given as well, only one may be")));
+    let Some(found) = secret(sources, reader, environment)? else { return Ok(None) };
+    if !found.text.chars().all(|c| c.is_ascii_graphic()) {
+        let reason = format!("{} holds a character that no http header can carry", found.place);
+        return Err(reader.error(found.name, reason));
     }
-    let value = reader.required(value, name)?;
-    let (key, source) = match name {
-        "api_key_env" => {
-            // Somebody may have put the key itself here: then it must not be repeated.
-            if !is_variable_name(&value) {
-                return Err(reader.error(name, "is not the name of an environment variable"));
-            }
-            let missing = || reader.error(name, format!("environment variable {value} is not set"));
-            (environment.get(&value).ok_or_else(missing)?.clone(), format!("environment variable {value}"))
-        }
-        "api_key_file" => {
-            let text = std::fs::read_to_string(&value)
-                .map_err(|error| reader.error(name, format!("cannot read {value}: {error}")))?;
-            (text.trim().to_owned(), value)
-        }
-        _ => (value, "the key".to_owned()),
-    };
-    if key.is_empty() {
-        return Err(reader.error(name, format!("{source} is empty")));
-    }
-    if !key.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(reader.error(name, format!("{source} holds a character that no http header can carry")));
-    }
-    Ok(Some(Secret::new(key)))
+    Ok(Some(Secret::new(found.text)))
 }
 
 fn of_handshake(header: &str) -> Option<&'static str> {

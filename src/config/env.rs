@@ -121,12 +121,20 @@ fn backend_names(tree: &Tree) -> Vec<(usize, String)> {
     backends.iter().enumerate().filter_map(|(index, backend)| Some((index, name(backend)?))).collect()
 }
 
-/// Removes from the file what the override stands for instead: another source of the API key, the fields of
+/// Removes from the file what the override stands for instead: another source of the same key, the fields of
 /// another type of turn detection. What other overrides set stays, and conflicts among them are told.
 fn forget_alternatives(tree: &mut Tree, path: &[Step], value: &str, origins: &BTreeMap<String, String>) {
     let Some((Step::Key(key), parents)) = path.split_last() else { return };
     let forget: fn(&str) -> bool = match parents {
         [_, Step::Index(_)] if KEY_SOURCES.contains(&key.as_str()) => |field| KEY_SOURCES.contains(&field),
+        [Step::Key(auth), Step::Key(jwt)] if auth == "auth" && jwt == "jwt" => match key.as_str() {
+            "secret" | "secret_env" | "secret_file" => |field| field.starts_with("secret"),
+            "public_key" | "public_key_env" | "public_key_file" => |field| field.starts_with("public_key"),
+            "signing_key" | "signing_key_env" | "signing_key_file" => {
+                |field| field.starts_with("signing_key")
+            }
+            _ => return,
+        },
         [_, Step::Index(_), Step::Key(table)] if table == "turn_detection" && key == "type" => |_| true,
         _ => return,
     };

@@ -1,7 +1,11 @@
 //! Function calls that the gateway runs itself: which, where, and within which bounds.
 //! Knows the words of the configuration, but not how they are read, printed or carried out.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use url::{Host, Url};
@@ -100,6 +104,22 @@ impl Functions {
             self.route(&tool.name, Some(backend)).is_some_and(|own| std::ptr::eq(own, route))
         };
         offers.filter(move |(route, tool)| in_force(*route, tool)).map(|(_, tool)| tool)
+    }
+
+    /// What is left for this backend of somebody who may have these functions run and no others: their routes, each
+    /// by its own name, and no endpoints of a client's choice.
+    pub fn only(&self, names: &BTreeSet<String>, backend: &str) -> Self {
+        let own = |name: &String| {
+            let route = self.route(name, Some(backend))?;
+            let offer = route.offer.clone().filter(|tool| tool.name == *name);
+            Some(Route { names: vec![name.clone()], backends: Vec::new(), offer, ..route.clone() })
+        };
+        Self {
+            allowed_endpoint_hosts: Vec::new(),
+            // No function is called like that, and a token means functions.
+            routes: names.iter().filter(|name| *name != Route::ANY).filter_map(own).collect(),
+            ..self.clone()
+        }
     }
 
     /// Whether a client may name an endpoint at this URL: its host stands in the list, with this port or

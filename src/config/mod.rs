@@ -6,25 +6,34 @@
 //! ```
 
 mod address;
+mod auth;
 mod backend;
 mod backend_url;
 mod check;
+mod check_auth;
 mod check_backend;
 mod check_deepgram;
 mod check_functions;
+mod check_jwt;
 mod check_limits;
 mod check_openai;
 mod check_paths;
 mod check_request;
+mod check_secret;
 mod check_tools;
 mod env;
 mod error;
 mod functions;
+mod jwks;
+mod key_material;
 pub(crate) mod language;
 mod raw;
 mod reader;
+#[cfg(test)]
+pub(crate) mod rsa_key;
 mod service;
 mod show;
+mod show_auth;
 #[cfg(test)]
 mod tests;
 mod turn_detection;
@@ -39,6 +48,9 @@ use log::LevelFilter;
 use crate::tls::CertificateFiles;
 
 pub(crate) use self::address::page_origin;
+pub use self::auth::{
+    Auth, AuthMode, Jwt, JwtAlgorithm, JwtSources, KeyMaterial, Rights, SigningKey, StaticToken, VerifyingKey,
+};
 pub use self::backend::{
     ApiShape, AuthHeader, Backend, BackendKind, Deepgram, Dialect, FunctionCalls, GreetingMode, Lock, Secret,
     TlsCa, Tool,
@@ -97,15 +109,6 @@ pub struct Logging {
     pub level: LevelFilter,
     /// Whether speech, transcripts, arguments and results may appear in the log.
     pub log_content: bool,
-}
-
-/// Who may connect. `mode = "none"` is the only mode there is: everybody who reaches the listener.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Auth {
-    /// Whether an address that others can reach may be listened on.
-    pub allow_anonymous: bool,
-    /// Origins whose pages may connect and call functions, exactly as browsers write them; any if there are none.
-    pub allowed_origins: Vec<String>,
 }
 
 /// Bounds of one connection. Sizes are in bytes.

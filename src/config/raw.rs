@@ -49,6 +49,41 @@ pub(super) struct RawAuth {
     pub(super) mode: Raw,
     pub(super) allow_anonymous: Raw,
     pub(super) allowed_origins: Raw,
+    pub(super) tokens: Vec<RawToken>,
+    pub(super) jwt: Option<RawJwt>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a table")]
+pub(super) struct RawToken {
+    pub(super) subject: Raw,
+    pub(super) token: Raw,
+    pub(super) token_env: Raw,
+    pub(super) token_file: Raw,
+    pub(super) backends: Raw,
+    pub(super) functions: Raw,
+    pub(super) max_session_s: Raw,
+    pub(super) may_grant: Raw,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a table")]
+pub(super) struct RawJwt {
+    pub(super) algorithms: Raw,
+    pub(super) secret: Raw,
+    pub(super) secret_env: Raw,
+    pub(super) secret_file: Raw,
+    pub(super) public_key: Raw,
+    pub(super) public_key_env: Raw,
+    pub(super) public_key_file: Raw,
+    pub(super) jwks_file: Raw,
+    pub(super) signing_key: Raw,
+    pub(super) signing_key_env: Raw,
+    pub(super) signing_key_file: Raw,
+    pub(super) issuer: Raw,
+    pub(super) audience: Raw,
+    pub(super) leeway_s: Raw,
+    pub(super) max_grant_ttl_s: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

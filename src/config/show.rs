@@ -1,5 +1,5 @@
 //! Prints a configuration as TOML: what `voxbridge check` shows, and `Debug` of a backend or a route.
-//! The one place that decides what is secret in print; knows nothing of where a value came from.
+//! Decides, with `show_auth`, what is secret in print; knows nothing of where a value came from.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,7 +12,7 @@ use super::check::LEVELS;
 use super::check_backend::{DIALECTS, FUNCTION_CALLS};
 use super::{
     Backend, BackendKind, Config, Deepgram, FunctionCalls, Limits, Route, Target, Tool, Transcription,
-    TurnDetection, address, check_deepgram, check_openai,
+    TurnDetection, address, check_deepgram, check_openai, show_auth,
 };
 
 /// The whole configuration.
@@ -31,9 +31,7 @@ pub(super) fn config(config: &Config) -> String {
     out.key("level", word(&LEVELS, logging.level));
     out.key("log_content", logging.log_content);
     out.table("[auth]");
-    out.key("mode", quoted("none"));
-    out.key("allow_anonymous", auth.allow_anonymous);
-    out.key("allowed_origins", list(auth.allowed_origins.iter().map(|origin| quoted(origin))));
+    out.0 += &show_auth::auth(auth);
     out.table("[limits]");
     out.0 += &limits_of(limits);
     out.table("[functions]");
@@ -186,11 +184,12 @@ fn openai(backend: &Backend) -> String {
     out.0
 }
 
+/// TOML in the making.
 #[derive(Default)]
-struct Toml(String);
+pub(super) struct Toml(pub(super) String);
 
 impl Toml {
-    fn table(&mut self, header: &str) {
+    pub(super) fn table(&mut self, header: &str) {
         self.paragraph(&format!("{header}\n"));
     }
 
@@ -201,11 +200,11 @@ impl Toml {
         self.0.push_str(text);
     }
 
-    fn key(&mut self, name: &str, value: impl Display) {
+    pub(super) fn key(&mut self, name: &str, value: impl Display) {
         self.0.push_str(&format!("{name} = {value}\n"));
     }
 
-    fn optional(&mut self, name: &str, value: Option<String>) {
+    pub(super) fn optional(&mut self, name: &str, value: Option<String>) {
         match value {
             Some(value) => self.key(name, value),
             None => self.0.push_str(&format!("# {name} is not set\n")),
@@ -280,7 +279,7 @@ fn inline(value: &Value) -> String {
     }
 }
 
-fn list(items: impl IntoIterator<Item = String>) -> String {
+pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
     format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
 }
 
@@ -297,7 +296,7 @@ fn key(name: &str) -> String {
 }
 
 /// JSON's escapes are TOML's too; only DEL, which TOML wants escaped, JSON leaves alone.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 

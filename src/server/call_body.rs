@@ -1,33 +1,10 @@
-//! The body of `POST /function-call`: how much of it is read, for how long, and what has to be in it.
-//! Knows nothing of who sends it or of what becomes of the call.
+//! What has to be in the body of `POST /function-call`.
+//! Knows nothing of how it is read, of who sends it or of what becomes of the call.
 
-use std::time::Duration;
-
-use actix_web::{HttpMessage, HttpRequest, http::header, web};
-use bytes::BytesMut;
-use futures_util::StreamExt;
 use serde::{Deserialize, de::IgnoredAny};
-use tokio::sync::Semaphore;
 
 use super::{call_refusal::Refusal, upgrade::is_loggable};
 use crate::protocol::ids::CallId;
-
-/// How many bodies of full length there is memory for while they are on their way.
-const FULL_BODIES: usize = 256;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The memory for bodies that are on their way, over all workers: a permit for each byte. Bodies that do not
-/// come hold none of it, however many.
-pub(super) struct Readers(Semaphore);
-
-impl Readers {
-    /// Memory for bodies of which each may have `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
-        Self(Semaphore::new(limit.saturating_mul(FULL_BODIES).min(Semaphore::MAX_PERMITS)))
-    }
-}
 
 /// A call as a page hands it on.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,53 +25,8 @@ struct RawBody {
     arguments: Option<String>,
 }
 
-/// Reads the body of `request`, at most `limit` bytes of it, and judges it, if `readers` have memory for it.
-pub(super) async fn read(
-    request: &HttpRequest,
-    payload: web::Payload,
-    readers: &Readers,
-    limit: usize,
-) -> Result<CallBody, Refusal> {
-    if !is_json(request) {
-        return Err(Refusal::MediaType);
-    }
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(Refusal::TooLarge(limit));
-    }
-    let whole = tokio::time::timeout(PATIENCE, collect(payload, readers, limit));
-    parse(&whole.await.unwrap_or(Err(Refusal::SlowBody))?)
-}
-
-async fn collect(mut payload: web::Payload, readers: &Readers, limit: usize) -> Result<BytesMut, Refusal> {
-    let mut body = BytesMut::new();
-    let mut held = readers.0.try_acquire_many(0).map_err(|_| Refusal::Busy)?;
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| Refusal::BrokenBody)?;
-        if body.len() + piece.len() > limit {
-            return Err(Refusal::TooLarge(limit));
-        }
-        let more = u32::try_from(piece.len()).ok().and_then(|bytes| readers.0.try_acquire_many(bytes).ok());
-        held.merge(more.ok_or(Refusal::Busy)?);
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-/// Whether the body is declared to be JSON. A page can send other types to any server without asking it first
-/// (CORS, simple requests); this one it cannot.
-fn is_json(request: &HttpRequest) -> bool {
-    let Ok(Some(declared)) = request.mime_type() else { return false };
-    let encoded = request.headers().get(header::CONTENT_ENCODING);
-    declared.essence_str() == "application/json"
-        && declared
-            .params()
-            .all(|(name, value)| name == "charset" && value.as_str().eq_ignore_ascii_case("utf-8"))
-        && encoded.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-fn parse(body: &[u8]) -> Result<CallBody, Refusal> {
+/// Judges a body.
+pub(super) fn parse(body: &[u8]) -> Result<CallBody, Refusal> {
     // An array could stand for the members in their order.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(Refusal::NoObject);
@@ -119,8 +51,6 @@ fn parse(body: &[u8]) -> Result<CallBody, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-
     use super::*;
 
     fn parsed(body: &str) -> Result<CallBody, Refusal> {
@@ -178,38 +108,5 @@ mod tests {
         assert_eq!(parsed("{}"), Err(Refusal::Id));
         assert_eq!(parsed(r#"{"id":"c"}"#), Err(Refusal::Name));
         assert_eq!(parsed(r#"{"id":"c","name":"f"}"#), Err(Refusal::Arguments));
-    }
-
-    #[test]
-    fn json_in_utf_8_is_the_only_type() {
-        let judged = |headers: &[(&str, &str)]| {
-            let request =
-                headers.iter().fold(TestRequest::post(), |request, &header| request.append_header(header));
-            is_json(&request.to_http_request())
-        };
-        for accepted in [
-            "application/json",
-            "APPLICATION/JSON",
-            "application/json; charset=utf-8",
-            "application/json;charset=\"UTF-8\"",
-        ] {
-            assert!(judged(&[("content-type", accepted)]), "{accepted}");
-        }
-        for refused in [
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "multipart/form-data; boundary=x",
-            "application/json; charset=utf-16",
-            "application/json; version=2",
-            "application/jsonp",
-            "application/problem+json",
-            "json",
-            "",
-        ] {
-            assert!(!judged(&[("content-type", refused)]), "{refused}");
-        }
-        assert!(!judged(&[]));
-        assert!(!judged(&[("content-type", "application/json"), ("content-encoding", "gzip")]));
-        assert!(judged(&[("content-type", "application/json"), ("content-encoding", "identity")]));
     }
 }

@@ -12,7 +12,8 @@ use actix_web::{
 };
 use serde_json::json;
 
-use super::function_call::METHODS;
+use super::{body::Unread, function_call::METHODS};
+use crate::identity::Stranger;
 
 /// Why there is no result. `Display` is the text for the caller, who may hand it to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub(super) enum Refusal {
     Method,
     /// The program stops.
     Stopping,
+    /// There is no token that is good for anything.
+    Stranger(Stranger),
+    /// The token is not for the function.
+    Function,
     /// The body is not declared to be JSON in UTF-8.
     MediaType,
     /// The body is longer than this many bytes.
@@ -54,6 +59,11 @@ impl Refusal {
             Self::Origin => (403, "origin_not_allowed"),
             Self::Method => (405, "method_not_allowed"),
             Self::Stopping => (503, "stopping"),
+            Self::Stranger(Stranger::Missing) => (401, "token_missing"),
+            Self::Stranger(Stranger::Invalid(_)) => (401, "token_invalid"),
+            Self::Stranger(Stranger::Expired) => (401, "token_expired"),
+            Self::Stranger(Stranger::Crowded) => (503, "too_many_tokens"),
+            Self::Function => (403, "function_not_allowed"),
             Self::MediaType => (415, "unsupported_media_type"),
             Self::TooLarge(_) => (413, "message_too_large"),
             Self::SlowBody => (408, "body_timeout"),
@@ -76,11 +86,15 @@ impl Refusal {
         let mut add = |name, value| answer.headers_mut().insert(name, HeaderValue::from_static(value));
         match self {
             Self::Method => _ = add(header::ALLOW, METHODS),
-            Self::Busy => _ = add(header::RETRY_AFTER, "1"),
+            Self::Busy | Self::Stranger(Stranger::Crowded) => _ = add(header::RETRY_AFTER, "1"),
+            Self::Stranger(Stranger::Missing | Stranger::Invalid(_) | Stranger::Expired) => {
+                add(header::WWW_AUTHENTICATE, "Bearer");
+            }
             // What is still on its way is not waited for.
             Self::TooLarge(_) | Self::SlowBody => _ = add(header::CONNECTION, "close"),
             Self::Origin
             | Self::Stopping
+            | Self::Function
             | Self::MediaType
             | Self::BrokenBody
             | Self::NoObject
@@ -94,12 +108,35 @@ impl Refusal {
     }
 }
 
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::MediaType => Self::MediaType,
+            Unread::TooLarge(limit) => Self::TooLarge(limit),
+            Unread::Slow => Self::SlowBody,
+            Unread::Broken => Self::BrokenBody,
+            Unread::Busy => Self::Busy,
+        }
+    }
+}
+
+impl From<Stranger> for Refusal {
+    fn from(stranger: Stranger) -> Self {
+        Self::Stranger(stranger)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Origin => f.write_str("pages of this origin may not call functions"),
             Self::Method => f.write_str("this path takes POST"),
             Self::Stopping => f.write_str("the gateway is going away"),
+            Self::Stranger(Stranger::Missing) => f.write_str("a token is needed"),
+            Self::Stranger(Stranger::Invalid(_)) => f.write_str("the token is not valid"),
+            Self::Stranger(Stranger::Expired) => f.write_str("the token has expired"),
+            Self::Stranger(Stranger::Crowded) => f.write_str("too many tokens for one use are remembered"),
+            Self::Function => f.write_str("the token is not for this function"),
             Self::MediaType => f.write_str("the body must be application/json in utf-8, uncompressed"),
             Self::TooLarge(limit) => write!(f, "the body is longer than {limit} bytes"),
             Self::SlowBody => f.write_str("the body did not arrive in time"),

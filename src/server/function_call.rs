@@ -16,8 +16,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    call_body::{self, CallBody, Readers},
+    body::{self, Readers},
+    call_body::{self, CallBody},
     call_refusal::Refusal,
+    credentials::identify,
     origins::{Origins, Verdict},
     sessions::Sessions,
     upgrade::is_loggable,
@@ -26,6 +28,8 @@ use crate::{
     actors::ClientSocket,
     config::Config,
     functions::{Call, ExecutorPool, Failure},
+    identity::{Identities, Stranger},
+    protocol::log_field,
 };
 
 /// The methods of the path.
@@ -43,15 +47,15 @@ pub(super) fn resource() -> Resource {
 async fn handle(
     request: HttpRequest,
     payload: web::Payload,
-    origins: web::Data<Origins>,
+    (origins, identities): (web::Data<Origins>, web::Data<Identities>),
     sessions: web::Data<Sessions>,
     config: web::Data<Config>,
     pool: web::Data<ExecutorPool>,
     readers: web::Data<Readers>,
 ) -> HttpResponse {
     let mut line = LogLine::begin(&request);
-    let verdict = origins.judge(request.headers());
-    let limit = config.limits.max_message_bytes;
+    let verdict = origins.judge_call(request.headers());
+    let shared = Shared { limit: config.limits.max_message_bytes, pool, sessions, readers, identities };
     let answer = if verdict == Verdict::Refused {
         Err(Refusal::Origin)
     } else if request.method() == Method::OPTIONS {
@@ -59,13 +63,10 @@ async fn handle(
         Ok(preflight())
     } else if request.method() != Method::POST {
         Err(Refusal::Method)
-    } else if sessions.stopping() {
+    } else if shared.sessions.stopping() {
         Err(Refusal::Stopping)
     } else {
-        match call_body::read(&request, payload, &readers, limit).await {
-            Ok(body) => run(&request, body, &pool, &sessions, &mut line).await,
-            Err(refusal) => Err(refusal),
-        }
+        run(&request, payload, &shared, &mut line).await
     };
     let mut answer = answer.unwrap_or_else(|refusal| {
         line.ended = Ended::Refused(refusal);
@@ -75,15 +76,32 @@ async fn handle(
     answer
 }
 
+/// What the calls of all pages have in common.
+struct Shared {
+    /// The longest body, bytes.
+    limit: usize,
+    pool: web::Data<ExecutorPool>,
+    sessions: web::Data<Sessions>,
+    readers: web::Data<Readers>,
+    identities: web::Data<Identities>,
+}
+
 async fn run(
     request: &HttpRequest,
-    body: CallBody,
-    pool: &ExecutorPool,
-    sessions: &Sessions,
+    payload: web::Payload,
+    shared: &Shared,
     line: &mut LogLine,
 ) -> Result<HttpResponse, Refusal> {
-    let CallBody { id, name, arguments } = body;
+    let Shared { limit, pool, sessions, readers, identities } = shared;
+    let identity = identify(request, identities)?;
+    line.subject.clone_from(&identity.subject);
+    let CallBody { id, name, arguments } =
+        call_body::parse(&body::read(request, payload, readers, *limit).await?)?;
     line.function = Some(name.clone());
+    if !identity.rights.allow_function(&name) {
+        return Err(Refusal::Function);
+    }
+    identities.admit(&identity)?;
     let traceparent = text_of(request, "traceparent");
     let call = Call { id, name, arguments, backend: None, endpoint: None, traceparent };
     let outcome = match pool.run(call) {
@@ -152,6 +170,8 @@ fn text_of(request: &HttpRequest, name: &str) -> Option<String> {
 struct LogLine {
     trace: Option<String>,
     peer: Option<SocketAddr>,
+    /// Whose token it came with.
+    subject: Option<String>,
     function: Option<String>,
     began: Instant,
     ended: Ended,
@@ -172,6 +192,7 @@ impl LogLine {
         Self {
             trace: trace.filter(|name| is_loggable(name)),
             peer: request.peer_addr(),
+            subject: None,
             function: None,
             began: Instant::now(),
             ended: Ended::Early,
@@ -195,11 +216,11 @@ impl fmt::Display for LogLine {
         let trace = self.trace.as_deref().unwrap_or("-");
         let function = self.function.as_deref().unwrap_or("-");
         let took = self.began.elapsed().as_millis();
-        write!(
-            f,
-            "function call trace={trace} peer={:?} function={function} duration_ms={took} ",
-            self.peer
-        )?;
+        write!(f, "function call trace={trace} peer={:?} ", self.peer)?;
+        if let Some(subject) = &self.subject {
+            write!(f, "subject={} ", log_field(subject))?;
+        }
+        write!(f, "function={function} duration_ms={took} ")?;
         match &self.ended {
             Ended::Early => f.write_str("status=- outcome=connection_lost"),
             Ended::Preflight => f.write_str("status=204 outcome=preflight"),
@@ -207,7 +228,11 @@ impl fmt::Display for LogLine {
             Ended::Failed(failure) => write!(f, "status=200 outcome={failure:?}"),
             Ended::Refused(refusal) => {
                 let (status, code) = refusal.status_and_code();
-                write!(f, "status={status} outcome={code}")
+                write!(f, "status={status} outcome={code}")?;
+                match refusal {
+                    Refusal::Stranger(Stranger::Invalid(reason)) => write!(f, " reason={reason:?}"),
+                    _ => Ok(()),
+                }
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The plain HTTP paths, and the shape of the refusals of all but function calls.
 
-use actix_web::{HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::json;
 
-use super::sessions::Sessions;
-use crate::config::Config;
+use super::{
+    credentials::{identify, refused},
+    sessions::Sessions,
+};
+use crate::{config::Config, identity::Identities};
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.route("/health", web::get().to(health))
@@ -29,11 +32,23 @@ async fn ready(sessions: web::Data<Sessions>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ready" }))
 }
 
-/// Names, kinds and paths; nothing that tells where a backend is or how it is paid for.
-async fn backends(config: web::Data<Config>) -> HttpResponse {
+/// Names, kinds and paths of the backends that the token is for; nothing that tells where a backend is or how it is
+/// paid for. A token for one use is not used up.
+async fn backends(
+    request: HttpRequest,
+    config: web::Data<Config>,
+    identities: web::Data<Identities>,
+) -> HttpResponse {
+    let identity = identify(&request, &identities);
+    let identity = identity.and_then(|identity| identities.check_unused(&identity).map(|()| identity));
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(stranger) => return refused(&request, stranger),
+    };
     let list: Vec<_> = config
         .backends
         .iter()
+        .filter(|backend| identity.rights.allow_backend(&backend.name))
         .map(|backend| {
             let paths: Vec<_> = std::iter::once(&backend.path).chain(&backend.aliases).collect();
             json!({ "name": backend.name, "kind": backend.kind.name(), "paths": paths })

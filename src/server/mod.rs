@@ -4,10 +4,14 @@
 //! Every worker thread has its own dialers (awc's clients stay on their thread) and shares the
 //! configuration and the list of sessions.
 
+mod body;
 mod call_body;
 mod call_refusal;
+mod credentials;
 mod destination;
 mod function_call;
+mod grant;
+mod grant_body;
 mod http;
 mod listener;
 mod origins;
@@ -30,10 +34,11 @@ use crate::{
     config::{Backend, Config},
     functions::ExecutorPool,
     gate::Limits,
+    identity::Identities,
     simulator,
     tls::OwnCertificate,
 };
-use call_body::Readers;
+use body::Readers;
 use destination::{Destinations, Own};
 use listener::Listener;
 use origins::Origins;
@@ -80,7 +85,8 @@ impl Server {
         let sessions = Arc::new(Sessions::new(config.server.max_sessions));
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
-        let origins = web::Data::new(Origins::new(config.auth.allowed_origins.clone()));
+        let origins = web::Data::new(Origins::new(&config.auth));
+        let identities = web::Data::new(Identities::new(&config.auth));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
         let own = Own::new(address, certificate.is_some());
@@ -97,10 +103,14 @@ impl Server {
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
                 .app_data(origins.clone())
+                .app_data(identities.clone())
                 .app_data(web::Data::new(functions.clone()))
                 .app_data(readers.clone())
                 .service(function_call::resource())
                 .configure(http::routes);
+            if identities.can_grant() {
+                app = app.service(grant::resource());
+            }
             for backend in &config.backends {
                 let door = Rc::new(Door {
                     runtime: runtime(backend, &config, &functions, own_listener.as_ref()),

@@ -3,12 +3,14 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
-use crate::config::page_origin;
+use crate::config::{Auth, AuthMode, page_origin};
 
 /// The pages that may connect and call functions.
 pub(super) struct Origins {
-    /// As browsers write them; any page may if there are none.
+    /// As browsers write them; any page may connect if there are none.
     allowed: Vec<String>,
+    /// Whether then any page may call functions as well.
+    any_may_call: bool,
 }
 
 /// What a request's `Origin` means.
@@ -25,12 +27,23 @@ pub(super) enum Verdict {
 }
 
 impl Origins {
-    /// `allowed` are origins as the configuration has checked them; any page may if there are none.
-    pub(super) fn new(allowed: Vec<String>) -> Self {
-        Self { allowed }
+    /// Those of a configuration.
+    pub(super) fn new(auth: &Auth) -> Self {
+        Self { allowed: auth.allowed_origins.clone(), any_may_call: auth.mode == AuthMode::None }
     }
 
-    /// Judges a request by its headers.
+    /// Judges a request that is no upgrade. Where tokens are asked for a page has to be listed: one that is not would
+    /// have its token from somewhere else.
+    pub(super) fn judge_call(&self, headers: &HeaderMap) -> Verdict {
+        match self.judge(headers) {
+            Verdict::Any if self.any_may_call => Verdict::Any,
+            Verdict::Any if headers.contains_key(header::ORIGIN) => Verdict::Refused,
+            Verdict::Any => Verdict::NoPage,
+            verdict => verdict,
+        }
+    }
+
+    /// Judges an upgrade by its headers.
     pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
         if self.allowed.is_empty() {
             return Verdict::Any;
@@ -51,13 +64,34 @@ impl Origins {
 mod tests {
     use super::*;
 
-    fn judged(allowed: &[&str], origins: &[&str]) -> Verdict {
-        let allowed = allowed.iter().map(|&text| text.to_owned()).collect();
+    fn of(allowed: &[&str], mode: AuthMode) -> Origins {
+        let allowed_origins = allowed.iter().map(|&text| text.to_owned()).collect();
+        Origins::new(&Auth { mode, allowed_origins, ..Auth::default() })
+    }
+
+    fn headers(origins: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for origin in origins {
             headers.append(header::ORIGIN, HeaderValue::from_str(origin).expect("a header value"));
         }
-        Origins::new(allowed).judge(&headers)
+        headers
+    }
+
+    fn judged(allowed: &[&str], origins: &[&str]) -> Verdict {
+        of(allowed, AuthMode::None).judge(&headers(origins))
+    }
+
+    #[test]
+    fn where_tokens_are_asked_for_only_a_listed_page_calls_functions() {
+        for origins in [&[][..], &["https://a.example"], &["null"]] {
+            assert_eq!(of(&[], AuthMode::None).judge_call(&headers(origins)), Verdict::Any);
+            assert_eq!(of(&[], AuthMode::Tokens).judge(&headers(origins)), Verdict::Any, "it may connect");
+            let expected = if origins.is_empty() { Verdict::NoPage } else { Verdict::Refused };
+            assert_eq!(of(&[], AuthMode::Tokens).judge_call(&headers(origins)), expected);
+        }
+        let listing = of(&["https://a.example"], AuthMode::Tokens);
+        assert_eq!(listing.judge_call(&headers(&["https://a.example"])), listed("https://a.example"));
+        assert_eq!(listing.judge_call(&headers(&["https://b.example"])), Verdict::Refused);
     }
 
     fn listed(origin: &str) -> Verdict {
@@ -118,7 +152,7 @@ mod tests {
     fn an_origin_that_is_no_text_is_refused() {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_bytes(b"https://\xff").expect("a header value"));
-        let origins = Origins::new(vec!["https://a.example".to_owned()]);
+        let origins = of(&["https://a.example"], AuthMode::None);
         assert_eq!(origins.judge(&headers), Verdict::Refused);
     }
 }

@@ -10,12 +10,19 @@ use actix_web::{
 use uuid::Uuid;
 
 use super::{
+    credentials::{identify, refused},
     destination::{Destinations, NoService},
     http::refusal,
     origins::{Origins, Verdict},
     sessions::{NoPlace, Sessions},
 };
-use crate::actors::{BackendRuntime, Trace, spawn_connection};
+use crate::{
+    actors::{BackendRuntime, Trace, spawn_connection},
+    config::{FunctionCalls, Rights},
+    gate::Limits,
+    identity::Identities,
+    protocol::log_field,
+};
 
 /// The header by which Deepgram's SDKs name a session.
 const SESSION_ID: &str = "x-deepgram-session-id";
@@ -37,8 +44,10 @@ pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
             move |request: HttpRequest,
                   payload: web::Payload,
                   sessions: web::Data<Sessions>,
-                  origins: web::Data<Origins>| {
-                let answer = upgrade(&request, &path, payload, &sessions.into_inner(), &origins, &door);
+                  origins: web::Data<Origins>,
+                  identities: web::Data<Identities>| {
+                let deciders = (&**origins, &**identities);
+                let answer = upgrade(&request, &path, payload, &sessions.into_inner(), deciders, &door);
                 async move { answer }
             },
         ))
@@ -57,7 +66,7 @@ fn upgrade(
     path: &str,
     payload: web::Payload,
     sessions: &Arc<Sessions>,
-    origins: &Origins,
+    (origins, identities): (&Origins, &Identities),
     door: &Door,
 ) -> HttpResponse {
     if !is_websocket(request) {
@@ -68,6 +77,21 @@ fn upgrade(
     }
     if origins.judge(request.headers()) == Verdict::Refused {
         return refusal(StatusCode::FORBIDDEN, "origin_not_allowed", "pages of this origin may not connect");
+    }
+    let name = &door.runtime.backend.name;
+    let identity = match identify(request, identities) {
+        Ok(identity) => identity,
+        Err(stranger) => return refused(request, stranger),
+    };
+    let subject = identity.subject.as_deref().map(|subject| format!(" subject={}", log_field(subject)));
+    let subject = subject.unwrap_or_default();
+    if !identity.rights.allow_backend(name) {
+        log::info!(
+            "refused path={} peer={:?}{subject} code=backend_not_allowed",
+            request.path(),
+            request.peer_addr()
+        );
+        return refusal(StatusCode::FORBIDDEN, "backend_not_allowed", "the token is not for this backend");
     }
     let destination = match door.destinations.of(path, request.query_string()) {
         Ok(destination) => destination,
@@ -89,15 +113,43 @@ fn upgrade(
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
         }
     };
-    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), door.runtime.backend.name.clone());
+    // From here on nothing but the handshake itself can go wrong.
+    if let Err(stranger) = identities.admit(&identity) {
+        return refused(request, stranger);
+    }
+    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), name.clone());
     let number = ticket.number();
-    match spawn_connection(&door.runtime, request, payload, destination, trace.clone(), ticket) {
+    let runtime = within(&door.runtime, &identity.rights);
+    match spawn_connection(&runtime, request, payload, destination, trace.clone(), ticket) {
         Ok(connection) => {
             sessions.register(number, &connection.gate);
-            log::info!("{trace} connected path={path} peer={:?}", request.peer_addr());
+            log::info!("{trace} connected path={path} peer={:?}{subject}", request.peer_addr());
             connection.response
         }
         Err(error) => refusal(StatusCode::BAD_REQUEST, "bad_handshake", &error.to_string()),
+    }
+}
+
+/// What a connection with these rights runs on: its length is the shorter one, and of functions those that a token
+/// names are run here, while others are the client's, as if there were no route.
+fn within(runtime: &BackendRuntime, rights: &Rights) -> BackendRuntime {
+    let longest = [runtime.limits.max_session, rights.max_session].into_iter().flatten().min();
+    let backend = match (&runtime.backend.function_calls, &rights.functions) {
+        (FunctionCalls::Server(functions), Some(names)) => {
+            let mut backend = (*runtime.backend).clone();
+            backend.function_calls = FunctionCalls::Server(Arc::new(functions.only(names, &backend.name)));
+            Arc::new(backend)
+        }
+        (FunctionCalls::Client, _) | (_, None) => Arc::clone(&runtime.backend),
+    };
+    BackendRuntime {
+        backend,
+        dialer: Rc::clone(&runtime.dialer),
+        limits: Limits { max_session: longest, ..runtime.limits.clone() },
+        max_client_message: runtime.max_client_message,
+        max_upstream_message: runtime.max_upstream_message,
+        functions: runtime.functions.clone(),
+        log_content: runtime.log_content,
     }
 }
 

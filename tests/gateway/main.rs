@@ -15,6 +15,7 @@ mod functions;
 #[path = "../grammar/mod.rs"]
 mod grammar;
 mod handshake;
+mod identity;
 mod interruptions;
 mod latency;
 mod limits;

@@ -75,8 +75,9 @@ fn a_backend_of_five_keys_and_host_and_port_are_enough() {
 #[test]
 fn every_example_loads() {
     let mut names = Vec::new();
-    let keys = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "DEEPGRAM_API_KEY"]
-        .map(|name| (name.to_owned(), "sk-test".to_owned()));
+    let keys =
+        ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "DEEPGRAM_API_KEY", "SHOP_TOKEN", "VISITOR_TOKEN_KEY"]
+            .map(|name| (name.to_owned(), format!("{name:0>40}")));
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).expect("config/") {
         let path = entry.expect("entry").path();
         let text = std::fs::read_to_string(&path).expect("readable");
@@ -86,7 +87,10 @@ fn every_example_loads() {
         names.push(path.file_name().expect("name").to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["azure.toml", "deepgram.toml", "default.toml", "functions.toml", "openai.toml"]);
+    assert_eq!(
+        names,
+        ["azure.toml", "deepgram.toml", "default.toml", "functions.toml", "identity.toml", "openai.toml"]
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod addresses;
+mod auth;
 mod deepgram;
 mod environment;
 mod functions;

@@ -24,7 +24,9 @@ fn unknown_keys_come_first() {
         ("prot = 1\n", "prot"),
         ("[server]\nprot = 1\n", "server.prot"),
         ("[server]\ntls_ca_file = \"x\"\n", "server.tls_ca_file"),
-        ("[auth]\ntokens = [\"x\"]\n", "auth.tokens"),
+        ("[auth]\ntoken = [\"x\"]\n", "auth.token"),
+        ("[auth]\ntokens = [{ name = \"x\" }]\n", "auth.tokens[0].name"),
+        ("[auth.jwt]\njwks_url = \"x\"\n", "auth.jwt.jwks_url"),
         ("[functions]\nmax_qeued = 1\n", "functions.max_qeued"),
         ("[[functions.route]]\nname = \"f\"\n", "functions.route[0].name"),
         ("[simulator.azure]\nx = 1\n", "simulator.azure"),
@@ -121,7 +123,10 @@ fn numbers_out_of_range() {
 #[test]
 fn bad_sections() {
     for (text, expected) in [
-        ("[auth]\nmode = \"tokens\"\n", "auth.mode: \"tokens\" is not known, must be \"none\""),
+        (
+            "[auth]\nmode = \"token\"\n",
+            "auth.mode: \"token\" is not known, must be \"none\", \"tokens\" or \"jwt\"",
+        ),
         (
             "[logging]\nlevel = \"loud\"\n",
             "logging.level: \"loud\" is not known, must be \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",

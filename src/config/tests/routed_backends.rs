@@ -1,5 +1,6 @@
 //! Routes that are for some backends: whose calls they run, and what they must not say.
 
+use super::super::Functions;
 use super::{BACKEND, DEEPGRAM, load, refuses};
 
 /// A route to `https://TARGET/`, with more lines.
@@ -132,4 +133,34 @@ fn a_route_for_a_backend_that_runs_nothing_here_is_a_warning() {
     let reason = "backend \"a\" has function_calls = \"client\", so nothing runs here for it";
     let text = text.replacen("function_calls = \"server\"", "", 1);
     assert_eq!(of(&text), [format!("functions.route[0].backends[1]: {reason}")]);
+}
+
+#[test]
+fn what_is_left_of_the_functions_is_what_was_named_as_its_backend_has_it() {
+    let described = "names = [\"f\"]\ndescription = \"d\"";
+    let text = format!(
+        "[functions]\nallowed_endpoint_hosts = [\"h\"]\n{}{}{}{}",
+        route("all", described),
+        route("own", "names = [\"f\", \"g\"]\nbackends = [\"a\"]"),
+        route("any", "names = [\"*\"]"),
+        both()
+    );
+    let functions = load(&text).expect("a configuration").functions;
+    let names = ["f", "x", "get_current_time", "*"].map(str::to_owned).into();
+    for backend in ["a", "dg"] {
+        let left = functions.only(&names, backend);
+        let target = |functions: &Functions, name| {
+            functions.route(name, Some(backend)).map(|route| route.target.clone())
+        };
+        for name in ["f", "x", "get_current_time"] {
+            assert_eq!(target(&left, name), target(&functions, name), "{name} of {backend}");
+        }
+        for name in ["g", "y", "*"] {
+            assert_eq!(target(&left, name), None, "{name} of {backend}");
+        }
+        let offered = |functions: &Functions| functions.offered(backend).cloned().collect::<Vec<_>>();
+        assert_eq!(offered(&left), offered(&functions), "{backend}");
+        assert!(left.allowed_endpoint_hosts.is_empty());
+        assert_eq!(offered(&functions.only(&["x".to_owned()].into(), backend)), []);
+    }
 }

@@ -1,0 +1,127 @@
+//! The body of a request that brings JSON: how much of it is read, for how long, and what it has to be declared as.
+//! Knows nothing of what is in it or of who sends it.
+
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest, http::header, web};
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use tokio::sync::Semaphore;
+
+/// How many bodies of full length there is memory for while they are on their way.
+const FULL_BODIES: usize = 256;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The memory for bodies that are on their way, over all workers: a permit for each byte. Bodies that do not
+/// come hold none of it, however many.
+pub(super) struct Readers(Semaphore);
+
+impl Readers {
+    /// Memory for bodies of which each may have `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self(Semaphore::new(limit.saturating_mul(FULL_BODIES).min(Semaphore::MAX_PERMITS)))
+    }
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is not declared to be JSON in UTF-8.
+    MediaType,
+    /// It is longer than this many bytes.
+    TooLarge(usize),
+    /// It took too long to arrive.
+    Slow,
+    /// It broke off, or its chunks are damaged.
+    Broken,
+    /// Others hold all the memory there is for bodies.
+    Busy,
+}
+
+/// Reads the body of `request`, at most `limit` bytes of it, if `readers` have memory for it.
+pub(super) async fn read(
+    request: &HttpRequest,
+    payload: web::Payload,
+    readers: &Readers,
+    limit: usize,
+) -> Result<BytesMut, Unread> {
+    if !is_json(request) {
+        return Err(Unread::MediaType);
+    }
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Unread::TooLarge(limit));
+    }
+    let whole = tokio::time::timeout(PATIENCE, collect(payload, readers, limit));
+    whole.await.unwrap_or(Err(Unread::Slow))
+}
+
+async fn collect(mut payload: web::Payload, readers: &Readers, limit: usize) -> Result<BytesMut, Unread> {
+    let mut body = BytesMut::new();
+    let mut held = readers.0.try_acquire_many(0).map_err(|_| Unread::Busy)?;
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| Unread::Broken)?;
+        if body.len() + piece.len() > limit {
+            return Err(Unread::TooLarge(limit));
+        }
+        let more = u32::try_from(piece.len()).ok().and_then(|bytes| readers.0.try_acquire_many(bytes).ok());
+        held.merge(more.ok_or(Unread::Busy)?);
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// Whether the body is declared to be JSON. A page can send other types to any server without asking it first
+/// (CORS, simple requests); this one it cannot.
+fn is_json(request: &HttpRequest) -> bool {
+    let Ok(Some(declared)) = request.mime_type() else { return false };
+    let encoded = request.headers().get(header::CONTENT_ENCODING);
+    declared.essence_str() == "application/json"
+        && declared
+            .params()
+            .all(|(name, value)| name == "charset" && value.as_str().eq_ignore_ascii_case("utf-8"))
+        && encoded.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn json_in_utf_8_is_the_only_type() {
+        let judged = |headers: &[(&str, &str)]| {
+            let request =
+                headers.iter().fold(TestRequest::post(), |request, &header| request.append_header(header));
+            is_json(&request.to_http_request())
+        };
+        for accepted in [
+            "application/json",
+            "APPLICATION/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
+            assert!(judged(&[("content-type", accepted)]), "{accepted}");
+        }
+        for refused in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/json; charset=utf-16",
+            "application/json; version=2",
+            "application/jsonp",
+            "application/problem+json",
+            "json",
+            "",
+        ] {
+            assert!(!judged(&[("content-type", refused)]), "{refused}");
+        }
+        assert!(!judged(&[]));
+        assert!(!judged(&[("content-type", "application/json"), ("content-encoding", "gzip")]));
+        assert!(judged(&[("content-type", "application/json"), ("content-encoding", "identity")]));
+    }
+}
