@@ -86,11 +86,7 @@ fn upgrade(
     let subject = identity.subject.as_deref().map(|subject| format!(" subject={}", log_field(subject)));
     let subject = subject.unwrap_or_default();
     if !identity.rights.allow_backend(name) {
-        log::info!(
-            "refused path={} peer={:?}{subject} code=backend_not_allowed",
-            request.path(),
-            request.peer_addr()
-        );
+        log::info!("refused path={path} peer={:?}{subject} code=backend_not_allowed", request.peer_addr());
         return refusal(StatusCode::FORBIDDEN, "backend_not_allowed", "the token is not for this backend");
     }
     let destination = match door.destinations.of(path, request.query_string()) {
