@@ -37,16 +37,9 @@ fn event(json: &str) -> Input {
 /// A gate whose session is open, with a response that speaks.
 fn speaking_gate(now: Instant) -> Gate {
     let url = BackendUrl::SelfPath("/sim/openai".to_owned());
-    let limits = Limits {
-        before_ready: 2 << 20,
-        leg: 4 << 20,
-        settings_timeout: std::time::Duration::from_secs(60),
-        idle_timeout: Some(std::time::Duration::from_secs(300)),
-        max_session: None,
-        slow_leg_timeout: std::time::Duration::from_secs(10),
-        call_timeout: std::time::Duration::from_secs(60),
-    };
-    let mut gate = Gate::new(Arc::new(Backend::new("b", "/b", url)), limits, "id".to_owned());
+    let backend = Backend::new("b", "/b", url);
+    let limits = Limits::new(&backend, std::time::Duration::from_secs(60));
+    let mut gate = Gate::new(Arc::new(backend), limits, "id".to_owned());
     let settings = ClientMessage::decode(r#"{"type":"Settings"}"#, |_| ()).expect("a Settings");
     let created = r#"{"type":"response.created","response":{"id":"resp_CLQLOQ1234567890abcdef"}}"#;
     for input in [

@@ -67,6 +67,7 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         }
         Input::Delivered { leg, bytes } => format!("dir={} type=(delivered) bytes={bytes}", leg_name(*leg)),
         Input::Timeout => "type=(timeout)".to_owned(),
+        Input::Drain => "type=(drain)".to_owned(),
         Input::Shutdown => "type=(shutdown)".to_owned(),
     }
 }

@@ -14,7 +14,12 @@ use crate::{
 #[rtype(result = "()")]
 pub struct FromLeg(pub(crate) Input);
 
-/// The program stops.
+/// The program is asked to stop: the connection ends when its turn is over.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// The program stops: the connection ends.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub struct Shutdown;

@@ -29,7 +29,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 pub use client_socket::ClientSocket;
 pub use dial::{Dialer, OwnListener};
-pub use messages::Shutdown;
+pub use messages::{Drain, Shutdown};
 pub use ordering_gate::OrderingGate;
 pub use trace::Trace;
 

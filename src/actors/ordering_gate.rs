@@ -14,7 +14,7 @@ use actix::{
 use log::Level;
 
 use super::{
-    ClientSocket, Shutdown, Trace,
+    ClientSocket, Drain, Shutdown, Trace,
     audio::AudioPath,
     client_session::ReadSwitch,
     describe::{describe_effect, describe_input, leg_name, log_level},
@@ -311,6 +311,14 @@ impl Handler<Due> for OrderingGate {
     fn handle(&mut self, _: Due, context: &mut Self::Context) {
         self.timer = None;
         self.step(Input::Timeout, context);
+    }
+}
+
+impl Handler<Drain> for OrderingGate {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) {
+        self.step(Input::Drain, context);
     }
 }
 

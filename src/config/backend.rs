@@ -50,6 +50,9 @@ pub struct Backend {
     pub connect_timeout: Duration,
     /// How often upstream is dialled before the client is told; 1 to 10.
     pub dial_attempts: u32,
+    /// After how much silence a peer of either leg is pinged; it is gone when it has been silent for as long again.
+    /// `None`: never.
+    pub ping_interval: Option<Duration>,
     /// How a greeting is delivered.
     pub greeting_mode: GreetingMode,
     /// What the client cannot set.
@@ -221,6 +224,7 @@ impl Backend {
             allow_client_json_passthrough: false,
             connect_timeout: Duration::from_secs(10),
             dial_attempts: 2,
+            ping_interval: Some(Duration::from_secs(20)),
             greeting_mode: GreetingMode::Text,
             lock: Lock::default(),
             barge_in: true,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::check_auth::{auth, named_backends};
 use super::check_backend::{Surroundings, backend};
 use super::check_functions::{functions, routed_backends};
-use super::check_limits::limits;
+use super::check_limits::{limits, process};
 use super::check_paths::{names, paths, self_urls, urls};
 use super::error::ConfigError;
 use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
@@ -29,7 +29,9 @@ pub(super) fn check(
     let logging = logging(&raw.logging, &Reader::new(origin, "logging"))?;
     let auth_reader = Reader::new(origin, "auth");
     let auth = auth(&raw.auth, &auth_reader, environment)?;
-    let limits = limits(&raw.limits, &Reader::new(origin, "limits"), &Limits::default())?;
+    let limits_reader = Reader::new(origin, "limits");
+    let limits = limits(&raw.limits, &limits_reader, &Limits::default())?;
+    let process = process(&raw.limits, &limits_reader)?;
     let functions_reader = Reader::new(origin, "functions");
     let functions = Arc::new(functions(&raw.functions, &functions_reader, environment)?);
     let simulator = simulator(&raw.simulator, &Reader::new(origin, "simulator"))?;
@@ -93,7 +95,7 @@ pub(super) fn check(
             "any page in a browser that reaches the listener may call the functions of [[functions.route]]";
         warnings.push(format!("auth.allowed_origins: {reason}"));
     }
-    Ok(Config { server, logging, auth, limits, functions, simulator, backends, warnings })
+    Ok(Config { server, logging, auth, limits, process, functions, simulator, backends, warnings })
 }
 
 fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
@@ -114,6 +116,9 @@ fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
             1..=1_000_000,
             default.max_sessions,
         )?,
+        drain_timeout: reader
+            .seconds_or_off(&raw.drain_timeout_s, "drain_timeout_s", Some(default.drain_timeout))?
+            .unwrap_or_default(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::backend::{DEEPGRAM_AGENT, OPENAI_REALTIME};
-use super::check_limits::limits;
+use super::check_limits::of_backend;
 use super::check_request::{headers, tls_ca};
 use super::check_secret::secret;
 use super::error::ConfigError;
@@ -53,7 +53,12 @@ pub(super) fn backend(
             default.connect_timeout,
         )?,
         dial_attempts: reader.integer(&raw.dial_attempts, "dial_attempts", 1..=10, default.dial_attempts)?,
-        limits: limits(&raw.limits, &reader.inside("limits"), surroundings.limits)?,
+        ping_interval: reader.seconds_or_off(
+            &raw.ping_interval_s,
+            "ping_interval_s",
+            default.ping_interval,
+        )?,
+        limits: of_backend(&raw.limits, &reader.inside("limits"), surroundings.limits)?,
         ..default
     };
     match kind {

@@ -39,6 +39,7 @@ mod tests;
 mod turn_detection;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,8 @@ pub struct Config {
     pub auth: Auth,
     /// `[limits]`.
     pub limits: Limits,
+    /// What `[limits]` says of all connections together.
+    pub process: ProcessLimits,
     /// `[functions]`, the same that backends with `function_calls = "server"` hold.
     pub functions: Arc<Functions>,
     /// `[simulator]`.
@@ -100,6 +103,8 @@ pub struct Server {
     pub workers: usize,
     /// Connections served at the same time, over all workers; at least 1.
     pub max_sessions: usize,
+    /// How long live connections may take to finish their turns when the program is asked to stop; zero: no time.
+    pub drain_timeout: Duration,
 }
 
 /// What is logged.
@@ -130,6 +135,19 @@ pub struct Limits {
     pub max_session: Option<Duration>,
     /// How long a leg may stay over `leg_bytes`.
     pub slow_client_timeout: Duration,
+    /// Messages that are read from the client in a second; `None` is any number.
+    pub messages_per_s: Option<NonZeroU32>,
+}
+
+/// Bounds of all connections together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessLimits {
+    /// What all connections together may hold, bytes.
+    pub bytes: usize,
+    /// Connections from one address, or from one /64 network of IPv6; `None` is any number.
+    pub sessions_per_address: Option<NonZeroU32>,
+    /// Connections with tokens of one subject; `None` is any number.
+    pub sessions_per_subject: Option<NonZeroU32>,
 }
 
 /// The simulators that the server itself can mount under `/sim/`.
@@ -190,7 +208,14 @@ impl Config {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, tls: None, workers: 0, max_sessions: 5000 }
+        Self {
+            host: "127.0.0.1".into(),
+            port: 8080,
+            tls: None,
+            workers: 0,
+            max_sessions: 5000,
+            drain_timeout: Duration::from_secs(25),
+        }
     }
 }
 
@@ -211,7 +236,14 @@ impl Default for Limits {
             idle_timeout: Some(Duration::from_secs(300)),
             max_session: None,
             slow_client_timeout: Duration::from_secs(10),
+            messages_per_s: None,
         }
+    }
+}
+
+impl Default for ProcessLimits {
+    fn default() -> Self {
+        Self { bytes: 512 * MIB, sessions_per_address: None, sessions_per_subject: None }
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct RawServer {
     pub(super) tls_key: Raw,
     pub(super) workers: Raw,
     pub(super) max_sessions: Raw,
+    pub(super) drain_timeout_s: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +98,12 @@ pub(super) struct RawLimits {
     pub(super) idle_timeout_s: Raw,
     pub(super) max_session_s: Raw,
     pub(super) slow_client_timeout_s: Raw,
+    pub(super) messages_per_s: Raw,
+
+    // Of the whole process.
+    pub(super) process_bytes: Raw,
+    pub(super) max_sessions_per_ip: Raw,
+    pub(super) max_sessions_per_subject: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +158,7 @@ pub(super) struct RawBackend {
     pub(super) dialect: Raw,
     pub(super) connect_timeout_ms: Raw,
     pub(super) dial_attempts: Raw,
+    pub(super) ping_interval_s: Raw,
     pub(super) limits: RawLimits,
 
     // OpenAI Realtime.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,7 +19,8 @@ use super::{
 /// The whole configuration.
 pub(super) fn config(config: &Config) -> String {
     let mut out = Toml::default();
-    let Config { server, logging, auth, limits, functions, simulator, backends, warnings: _ } = config;
+    let Config { server, logging, auth, limits, process, functions, simulator, backends, warnings: _ } =
+        config;
     out.table("[server]");
     out.key("host", quoted(&server.host));
     out.key("port", server.port);
@@ -27,6 +29,7 @@ pub(super) fn config(config: &Config) -> String {
     out.optional("tls_key", tls.map(|files| quoted(&files.key)));
     out.key("workers", server.workers);
     out.key("max_sessions", server.max_sessions);
+    out.key("drain_timeout_s", server.drain_timeout.as_secs());
     out.table("[logging]");
     out.key("level", word(&LEVELS, logging.level));
     out.key("log_content", logging.log_content);
@@ -34,6 +37,9 @@ pub(super) fn config(config: &Config) -> String {
     out.0 += &show_auth::auth(auth);
     out.table("[limits]");
     out.0 += &limits_of(limits);
+    out.key("process_bytes", process.bytes);
+    out.key("max_sessions_per_ip", or_off(process.sessions_per_address));
+    out.key("max_sessions_per_subject", or_off(process.sessions_per_subject));
     out.table("[functions]");
     out.key("client_timeout_ms", millis(functions.client_timeout));
     out.key("max_concurrent", functions.max_concurrent);
@@ -63,7 +69,12 @@ fn limits_of(limits: &Limits) -> String {
     out.key("idle_timeout_s", limits.idle_timeout.map_or(0, |limit| limit.as_secs()));
     out.key("max_session_s", limits.max_session.map_or(0, |limit| limit.as_secs()));
     out.key("slow_client_timeout_s", limits.slow_client_timeout.as_secs());
+    out.key("messages_per_s", or_off(limits.messages_per_s));
     out.0
+}
+
+fn or_off(number: Option<NonZeroU32>) -> u32 {
+    number.map_or(0, NonZeroU32::get)
 }
 
 /// One route as its `[[functions.route]]` entry.
@@ -134,6 +145,7 @@ pub(super) fn backend(backend: &Backend) -> String {
     out.key("dialect", word(&DIALECTS, backend.dialect));
     out.key("connect_timeout_ms", millis(backend.connect_timeout));
     out.key("dial_attempts", backend.dial_attempts);
+    out.key("ping_interval_s", backend.ping_interval.map_or(0, |interval| interval.as_secs()));
     out.0 += &match &backend.kind {
         BackendKind::OpenaiRealtime => openai(backend),
         BackendKind::DeepgramAgent(own) => deepgram(own),

@@ -54,7 +54,9 @@ pub enum Input {
     },
     /// Time has passed.
     Timeout,
-    /// The program is asked to stop.
+    /// The program is asked to stop: the connection may finish its turn.
+    Drain,
+    /// The program stops.
     Shutdown,
 }
 

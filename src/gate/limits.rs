@@ -1,7 +1,10 @@
 //! The bounds of a connection, whichever gate it has, and which end comes of those that are times. Knows nothing of when
 //! a time begins.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 use super::{
     CloseReason, UpstreamError,
@@ -26,6 +29,28 @@ pub struct Limits {
     pub slow_leg_timeout: Duration,
     /// A call that the client does not answer.
     pub call_timeout: Duration,
+    /// The silence after which a peer is pinged, and after that found to be gone.
+    pub ping_interval: Option<Duration>,
+    /// Messages that are read from the client in a second.
+    pub messages_per_s: Option<NonZeroU32>,
+}
+
+impl Limits {
+    /// Bounds of a connection to this backend, whose client has so long to answer a call.
+    pub fn new(backend: &Backend, call_timeout: Duration) -> Self {
+        let limits = &backend.limits;
+        Self {
+            before_ready: limits.before_ready_bytes,
+            leg: limits.leg_bytes,
+            settings_timeout: limits.settings_timeout,
+            idle_timeout: limits.idle_timeout,
+            max_session: limits.max_session,
+            slow_leg_timeout: limits.slow_client_timeout,
+            call_timeout,
+            ping_interval: backend.ping_interval,
+            messages_per_s: limits.messages_per_s,
+        }
+    }
 }
 
 /// How long a dial may take altogether, in all its attempts.

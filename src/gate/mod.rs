@@ -16,6 +16,7 @@
 //! | `manual.rs`, `audio_in.rs` | R14: the user's audio, and committing it |
 //! | `errors.rs` | R15 |
 //! | `closing.rs`, `ending.rs` | R16 |
+//! | `drain.rs` | the end of a turn, when the program is asked to stop |
 //! | `pressure.rs` | what a leg that does not read does to the other |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 //! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
@@ -28,6 +29,7 @@ mod audio_in;
 mod calls;
 mod closing;
 mod counts;
+mod drain;
 mod effect;
 mod ending;
 mod errors;
@@ -142,6 +144,8 @@ pub struct Gate {
     /// Bytes of a sample that the user's audio has begun and not ended.
     odd_bytes: usize,
     held_idle_error: Option<Notice>,
+    /// The connection ends with its turn.
+    draining: bool,
     closing: Closing,
     timers: Timers,
     to_client: Outbox<ClientFrame>,
@@ -178,6 +182,7 @@ impl Gate {
             manual: ManualCommit::default(),
             odd_bytes: 0,
             held_idle_error: None,
+            draining: false,
             closing: Closing::default(),
             timers: Timers::default(),
             to_client: Outbox::default(),
@@ -225,6 +230,7 @@ impl Gate {
             Input::Upstream(event) => self.upstream_event(event, now),
             Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome, now),
+            Input::Drain => self.draining = true,
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
             Input::ClientFrame(_) | Input::UpstreamFrame(_) => {
                 debug_assert!(false, "the legs of a gate decode what they read");
@@ -312,6 +318,7 @@ impl Gate {
             }
         }
         self.start_functions(now);
+        self.end_when_drained(now);
         self.balance(now);
         self.close_what_is_empty();
     }

@@ -64,6 +64,11 @@ impl Playback {
         }
     }
 
+    /// When everything is played that was delivered.
+    pub(super) fn played_out(&self, format: AudioFormat) -> Option<Instant> {
+        self.segments.back().map(|segment| segment.end(format))
+    }
+
     /// Whether anything may be unplayed at `now`.
     pub(super) fn plays(&self, format: AudioFormat, now: Instant) -> bool {
         self.segments.iter().any(|segment| segment.end(format) > now)

@@ -102,11 +102,9 @@ mod tests {
         let limits = Limits {
             before_ready: BUDGET,
             leg: BUDGET,
-            settings_timeout: Duration::from_secs(60),
             idle_timeout: None,
-            max_session: None,
             slow_leg_timeout: PATIENCE,
-            call_timeout: Duration::from_secs(60),
+            ..Limits::new(&backend, Duration::from_secs(60))
         };
         let mut gate = Gate::new(Arc::new(backend), limits, "r".to_owned());
         let welcome = gate.handle(Input::ClientConnected, now).iter().map(weight_of).sum();

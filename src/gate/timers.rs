@@ -30,6 +30,8 @@ pub(super) enum Timer {
     Silence,
     /// More of a turn that may be over, of a connection that is passed through.
     TurnEnd,
+    /// The client playing what it was given, when the connection is to end with its turn.
+    PlayedOut,
     /// Both legs closing.
     CloseGrace,
 }

@@ -166,15 +166,7 @@ fn runtime(
     BackendRuntime {
         dialer: Rc::new(Dialer::new(backend, own)),
         backend: Arc::new(backend.clone()),
-        limits: Limits {
-            before_ready: limits.before_ready_bytes,
-            leg: limits.leg_bytes,
-            settings_timeout: limits.settings_timeout,
-            idle_timeout: limits.idle_timeout,
-            max_session: limits.max_session,
-            slow_leg_timeout: limits.slow_client_timeout,
-            call_timeout: config.functions.client_timeout,
-        },
+        limits: Limits::new(backend, config.functions.client_timeout),
         max_client_message: limits.max_message_bytes,
         max_upstream_message: limits.max_upstream_message_bytes,
         functions: functions.clone(),

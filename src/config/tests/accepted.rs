@@ -19,6 +19,7 @@ fn the_embedded_default_has_every_default_and_the_simulator() {
         logging: Logging::default(),
         auth: Auth::default(),
         limits: Limits::default(),
+        process: ProcessLimits::default(),
         functions: Arc::default(),
         simulator: Simulator { enabled: true, ..Simulator::default() },
         backends: vec![
@@ -49,6 +50,9 @@ fn defaults_are_those_documented() {
     assert_eq!(limits.settings_timeout, Duration::from_secs(60));
     assert_eq!(limits.idle_timeout, Some(Duration::from_secs(300)));
     assert_eq!((limits.max_session, limits.slow_client_timeout), (None, Duration::from_secs(10)));
+    assert_eq!((limits.messages_per_s, config.server.drain_timeout), (None, Duration::from_secs(25)));
+    let none = (config.process.sessions_per_address, config.process.sessions_per_subject);
+    assert_eq!((config.process.bytes, none), (536_870_912, (None, None)));
     assert_eq!(config.functions.client_timeout, Duration::from_millis(60_000));
     let backend = &config.backends[0];
     assert_eq!(backend.model.as_deref(), Some("gpt-realtime"));
@@ -56,6 +60,7 @@ fn defaults_are_those_documented() {
     assert_eq!((backend.api_shape, backend.speaks_beta()), (ApiShape::Auto, false));
     assert_eq!(backend.deferred_response_timeout, Duration::from_millis(20_000));
     assert_eq!((backend.connect_timeout, backend.dial_attempts), (Duration::from_secs(10), 2));
+    assert_eq!(backend.ping_interval, Some(Duration::from_secs(20)));
     assert_eq!((backend.dialect, backend.greeting_mode), (Dialect::Auto, GreetingMode::Text));
     assert_eq!(backend.transcription.model, "gpt-4o-transcribe");
     assert!(backend.aliases.is_empty() && backend.headers.is_empty() && backend.tools.is_empty());

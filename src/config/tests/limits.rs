@@ -1,9 +1,16 @@
 //! `[backends.limits]`: a backend's own bounds, each as in `[limits]` where it has none.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use super::super::*;
 use super::{BACKEND, DEEPGRAM, load, load_with, refuses};
+
+/// What a backend is told of keys that are none of its own.
+const OF_PROCESS: [&str; 3] = [
+    "process_bytes: holds for all backends together, belongs into [limits]",
+    "max_sessions_per_ip: holds for all backends together, belongs into [limits]",
+    "max_sessions_per_subject: holds for all backends together, belongs into [limits]",
+];
 
 /// Bounds for all that differ from the default.
 const LIMITS: &str = "[limits]\nleg_bytes = 5000\nidle_timeout_s = 7\nmax_session_s = 8\n";
@@ -12,7 +19,7 @@ const LIMITS: &str = "[limits]\nleg_bytes = 5000\nidle_timeout_s = 7\nmax_sessio
 fn a_backend_has_the_limits_for_all_but_for_its_own() {
     let own = "[backends.limits]\nbefore_ready_bytes = 2000\nleg_bytes = 6000\nmax_message_bytes = 3000\n\
                max_upstream_message_bytes = 4000\nsettings_timeout_s = 1\nidle_timeout_s = 0\nmax_session_s = 2\n\
-               slow_client_timeout_s = 3\n";
+               slow_client_timeout_s = 3\nmessages_per_s = 9\n";
     let config = load(&format!("{LIMITS}{BACKEND}{own}{DEEPGRAM}[backends.limits]\nmax_session_s = 0\n"));
     let config = config.expect("limits");
     let [openai, deepgram] = &config.backends[..] else { panic!("two backends") };
@@ -25,6 +32,7 @@ fn a_backend_has_the_limits_for_all_but_for_its_own() {
         idle_timeout: None,
         max_session: Some(Duration::from_secs(2)),
         slow_client_timeout: Duration::from_secs(3),
+        messages_per_s: NonZeroU32::new(9),
     };
     assert_eq!(openai.limits, expected);
     assert_eq!((config.limits.leg_bytes, config.limits.max_session), (5000, Some(Duration::from_secs(8))));
@@ -40,6 +48,10 @@ fn bad_limits_of_a_backend_name_its_key() {
         ("settings_timeout_s = 0", "settings_timeout_s: must be 1 to 604800, is 0"),
         ("idle_timeout_s = \"x\"", "idle_timeout_s: expected an integer, found \"x\""),
         ("max_sessions = 5", "max_sessions: unknown key"),
+        ("messages_per_s = -1", "messages_per_s: must be 0 to 1000000, is -1"),
+        ("process_bytes = 1048576", OF_PROCESS[0]),
+        ("max_sessions_per_ip = 1", OF_PROCESS[1]),
+        ("max_sessions_per_subject = 1", OF_PROCESS[2]),
     ] {
         let expected = format!("my.toml: backends[0].limits.{expected}");
         refuses(&format!("{BACKEND}[backends.limits]\n{line}\n"), &[], &expected);

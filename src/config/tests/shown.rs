@@ -16,6 +16,7 @@ port = 8080
 # tls_key is not set
 workers = 0
 max_sessions = 5000
+drain_timeout_s = 25
 
 [logging]
 level = "info"
@@ -35,6 +36,10 @@ settings_timeout_s = 60
 idle_timeout_s = 300
 max_session_s = 0
 slow_client_timeout_s = 10
+messages_per_s = 0
+process_bytes = 536870912
+max_sessions_per_ip = 0
+max_sessions_per_subject = 0
 
 [functions]
 client_timeout_ms = 60000
@@ -71,6 +76,7 @@ function_calls = "client"
 dialect = "auto"
 connect_timeout_ms = 10000
 dial_attempts = 2
+ping_interval_s = 20
 model = "gpt-realtime"
 api_shape = "auto"
 deferred_response_timeout_ms = 20000
@@ -94,6 +100,7 @@ settings_timeout_s = 60
 idle_timeout_s = 300
 max_session_s = 0
 slow_client_timeout_s = 10
+messages_per_s = 0
 
 [[backends]]
 name = "deepgram"
@@ -109,6 +116,7 @@ function_calls = "client"
 dialect = "auto"
 connect_timeout_ms = 10000
 dial_attempts = 2
+ping_interval_s = 20
 transcription_url = "self:/sim/deepgram/v1/listen"
 query_defaults = {}
 repair_component_messages = true
@@ -122,6 +130,7 @@ settings_timeout_s = 60
 idle_timeout_s = 300
 max_session_s = 0
 slow_client_timeout_s = 10
+messages_per_s = 0
 "#
     );
     assert_eq!(load(&shown).expect("shown"), config);
@@ -130,7 +139,7 @@ slow_client_timeout_s = 10
 #[test]
 fn everything_but_secrets_reads_back() {
     let text = format!(
-        "[server]\nhost = \"::\"\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
+        "[server]\nhost = \"::\"\ndrain_timeout_s = 0\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
          [functions]\nmax_queued = 0\nallowed_endpoint_hosts = [\"Example.com:443\", \"[::1]\"]\n\
          [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
          [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\
@@ -144,9 +153,9 @@ fn everything_but_secrets_reads_back() {
          lock = [\"voice\", \"instructions\"]\nvoices = {{ \"aura-2-thalia-en\" = \"coral\", \"*\" = \"a\\\"b\" }}\nfunction_calls = \"server\"\n\
          {}turn_detection = {{ type = \"manual\" }}\nbarge_in = false\n\
          {}turn_detection = {{ idle_timeout_ms = 6000, threshold = 1 }}\n\
-         [backends.limits]\nleg_bytes = 5000\nmax_session_s = 9\n\
+         [backends.limits]\nleg_bytes = 5000\nmax_session_s = 9\nmessages_per_s = 100\n\
          {DEEPGRAM}transcription_url = \"wss://h/x/v2/listen?a=b\"\nrepair_component_messages = false\n\
-         auth_header = \"subprotocol\"\nfunction_calls = \"server\"\ndialect = \"component\"\n\
+         auth_header = \"subprotocol\"\nfunction_calls = \"server\"\nping_interval_s = 0\ndialect = \"component\"\n\
          query_defaults = {{ z = 0.5, \"a b\" = [\"one\", 2, true], keyterm = \"a, \\\"b\\\"\" }}\n\
          {}transcription_url = \"\"\nauth_header = \"bearer\"\n",
         BACKEND.replace("\"a\"", "\"b\"").replace("/a", "/b"),

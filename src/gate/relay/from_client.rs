@@ -73,6 +73,7 @@ impl Relay {
             return;
         }
         self.settings_seen = true;
+        self.drain.note_settings(settings);
         self.timers.stop(Timer::Settings);
         if self.backend.dialect == Dialect::Auto {
             self.component = deepgram::is_of_component(settings);

@@ -18,7 +18,10 @@ impl Relay {
         }
         let look = self.component || self.runs_functions();
         match self.down.take(frame, look) {
-            Arrived::Pass(frame) => self.pass_down(frame),
+            Arrived::Pass(frame) => {
+                self.drain.note_frame(&frame, now);
+                self.pass_down(frame);
+            }
             Arrived::Kept => (),
             Arrived::Whole(message) => self.upstream_text(message, now),
         }
@@ -28,6 +31,7 @@ impl Relay {
         let changed = {
             let text = message.text().unwrap_or_default();
             let kind = deepgram::kind(&text).unwrap_or_default();
+            self.drain.note_text(&kind);
             self.note_for_turn_end(&kind, &text, now);
             match &*kind {
                 "FunctionCallRequest" if self.runs_functions() => self.take_over(&text),

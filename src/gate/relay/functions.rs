@@ -48,6 +48,11 @@ impl PoolCalls {
         self.taken.contains(id) || open.any(|call| call.id == *id)
     }
 
+    /// Whether any waits or runs.
+    pub(super) fn are_under_way(&self) -> bool {
+        !self.waiting.is_empty() || !self.running.is_empty()
+    }
+
     /// What the calls that wait or run keep in memory, nearly.
     fn weight(&self) -> usize {
         let running: usize = self.running.iter().map(|running| running.weight).sum();

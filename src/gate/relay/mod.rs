@@ -11,9 +11,10 @@
 //! | `functions.rs` | those calls, and their answers |
 //! | `turn_end.rs` | the end of a turn, which the component waits for |
 //! | `keep_alive.rs` | silence of the client |
-//! | `closing.rs`, `pressure.rs` | the end, and a leg that does not read |
+//! | `closing.rs`, `drain.rs`, `pressure.rs` | the end, when it may come, and a leg that does not read |
 
 mod closing;
+mod drain;
 mod from_client;
 mod from_upstream;
 mod functions;
@@ -37,6 +38,7 @@ use crate::{
     config::{Backend, Dialect, FunctionCalls, ListenVersion},
     protocol::Frame,
 };
+use drain::Drain;
 use functions::PoolCalls;
 use keep_alive::KeepAlive;
 use lane::Lane;
@@ -70,6 +72,7 @@ pub struct Relay {
     component: bool,
     turn_end: TurnEnd,
     keep_alive: KeepAlive,
+    drain: Drain,
     calls: PoolCalls,
     /// Whole messages that the client was sent; version 2 of the listen protocol numbers them.
     messages_down: u64,
@@ -96,6 +99,7 @@ impl Relay {
             component: service == Service::Agent && backend.dialect == Dialect::Component,
             turn_end: TurnEnd::default(),
             keep_alive: KeepAlive::new(service),
+            drain: Drain::default(),
             calls: PoolCalls::default(),
             messages_down: 0,
             closing: Closing::default(),
@@ -139,6 +143,7 @@ impl Relay {
             Input::UpstreamOpened => self.upstream_opened(now),
             Input::UpstreamFrame(frame) => self.upstream_frame(frame, now),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome),
+            Input::Drain => self.drain.ask(),
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
             Input::Client(_)
             | Input::ClientAudio(_)
@@ -191,6 +196,7 @@ impl Relay {
             }
         }
         self.start_functions(now);
+        self.end_when_drained(now);
         self.balance(now);
         self.close_what_is_empty();
     }

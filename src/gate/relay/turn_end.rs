@@ -57,6 +57,7 @@ impl Relay {
             self.turn_end = TurnEnd::default();
             self.say_down(ServerMessage::AgentDone(Empty {}).encode());
             self.say_down(ServerMessage::AgentAudioDone(Empty {}).encode());
+            self.drain.note_text("AgentAudioDone");
         }
     }
 

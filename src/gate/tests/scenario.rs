@@ -197,15 +197,8 @@ impl Scenario {
 
 /// The default limits.
 pub(super) fn limits() -> Limits {
-    Limits {
-        before_ready: 2 * 1024 * 1024,
-        leg: 4 * 1024 * 1024,
-        settings_timeout: Duration::from_secs(60),
-        idle_timeout: Some(Duration::from_secs(300)),
-        max_session: None,
-        slow_leg_timeout: Duration::from_secs(10),
-        call_timeout: Duration::from_secs(60),
-    }
+    let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
+    Limits::new(&backend, Duration::from_secs(60))
 }
 
 /// Runs the steps. What comes back is where the connection stands then.

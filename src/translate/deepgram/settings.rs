@@ -28,6 +28,21 @@ pub fn is_of_component(settings: &str) -> bool {
     is_of_component().unwrap_or(false)
 }
 
+/// How much of the agent's audio a client with these `Settings` plays in a second, bytes: without `audio.output`
+/// linear16 at 24 kHz; `None` for compressed formats (Voice Agent protocol, Settings).
+pub fn output_bytes_per_s(settings: &str) -> Option<u32> {
+    let settings: Value = serde_json::from_str(settings).unwrap_or_default();
+    let output = |name: &str| settings.pointer("/audio/output").and_then(|output| output.get(name));
+    let rate = output("sample_rate").and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok());
+    let encoding = output("encoding").and_then(Value::as_str).unwrap_or("linear16");
+    match encoding {
+        "linear16" => Some(rate.unwrap_or(24_000_u32).saturating_mul(2)),
+        "mulaw" | "alaw" => Some(rate.unwrap_or(8_000)),
+        _ => None,
+    }
+    .filter(|rate| *rate > 0)
+}
+
 /// A `Settings` as it goes up; `None` if nothing in it is to be changed, or if it has another shape than the
 /// protocol's (Voice Agent protocol, Settings).
 ///

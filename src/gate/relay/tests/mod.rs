@@ -47,15 +47,7 @@ fn running(max_response_bytes: usize) -> Backend {
 }
 
 fn limits() -> Limits {
-    Limits {
-        before_ready: 10_000,
-        leg: 20_000,
-        settings_timeout: Duration::from_secs(60),
-        idle_timeout: Some(Duration::from_secs(300)),
-        max_session: None,
-        slow_leg_timeout: Duration::from_secs(10),
-        call_timeout: Duration::from_secs(60),
-    }
+    Limits { before_ready: 10_000, leg: 20_000, ..Limits::new(&backend(), Duration::from_secs(60)) }
 }
 
 struct Stage {
