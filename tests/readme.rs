@@ -159,6 +159,8 @@ fn endings() -> Vec<CloseReason> {
     all.extend(dials.into_iter().map(CloseReason::Unreachable));
     all.extend([
         CloseReason::UpstreamSilent,
+        CloseReason::ClientSilent,
+        CloseReason::Overloaded,
         CloseReason::SettingsTimeout,
         CloseReason::IdleTimeout,
         CloseReason::SessionAge,
@@ -182,9 +184,11 @@ fn endings() -> Vec<CloseReason> {
             CloseReason::TooMuchInput { .. } => 9,
             CloseReason::Shutdown => 10,
             CloseReason::Relayed(_) => 11,
+            CloseReason::ClientSilent => 12,
+            CloseReason::Overloaded => 13,
         })
         .collect();
-    assert_eq!(variants.len(), 12, "a variant has no sample");
+    assert_eq!(variants.len(), 14, "a variant has no sample");
     all
 }
 

@@ -21,6 +21,7 @@ use futures_util::Stream;
 
 use super::{
     MAILBOX, Trace,
+    budget::{Account, Part},
     messages::{FromLeg, ToClient},
     paced_body::PacedBody,
     reader::{Read, Reader},
@@ -44,6 +45,10 @@ pub(super) struct ReadSwitch {
     paused: Cell<bool>,
     /// Frames that are read and not looked at.
     unseen: Cell<usize>,
+    /// Bytes of a frame that is not whole.
+    begun: Cell<usize>,
+    /// Bytes of the fragments that wait for the rest of their message.
+    joined: Cell<usize>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -73,6 +78,11 @@ impl ReadSwitch {
         }
     }
 
+    /// Bytes of what is not whole.
+    fn kept(&self) -> usize {
+        self.begun.get() + self.joined.get()
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -88,6 +98,9 @@ struct GuardedPayload {
     guard: FrameGuard,
     reading: Rc<ReadSwitch>,
     too_large: Rc<Cell<bool>>,
+    gate: Recipient<FromLeg>,
+    /// What the message that is not whole takes.
+    account: Rc<Account>,
 }
 
 impl Stream for GuardedPayload {
@@ -110,6 +123,12 @@ impl Stream for GuardedPayload {
             match self.guard.follow(&chunk) {
                 Ok(frames) => {
                     self.reading.read(frames);
+                    self.reading.begun.set(self.guard.unfinished());
+                    self.account.hold(Part::Client, self.reading.kept());
+                    if frames == 0 {
+                        // Who is slow is not silent. Who is gone is told by others.
+                        let _ = self.gate.try_send(FromLeg(Input::Heard(Leg::Client)));
+                    }
                     return Poll::Ready(Some(Ok(chunk)));
                 }
                 Err(_) => {
@@ -127,6 +146,7 @@ pub(super) struct ClientSession {
     reading: Rc<ReadSwitch>,
     too_large: Rc<Cell<bool>>,
     limit: usize,
+    account: Rc<Account>,
     trace: Trace,
     reader: Reader,
     /// The gate has been told how this leg ended; what still comes is not looked at.
@@ -143,7 +163,7 @@ impl ClientSession {
         gate: Recipient<FromLeg>,
         reading: Rc<ReadSwitch>,
         reader: Reader,
-        limit: usize,
+        (limit, account): (usize, Rc<Account>),
         trace: Trace,
     ) -> Self {
         Self {
@@ -151,6 +171,7 @@ impl ClientSession {
             reading,
             too_large: Rc::default(),
             limit,
+            account,
             trace,
             reader,
             ended: false,
@@ -171,6 +192,8 @@ impl ClientSession {
             guard: FrameGuard::new(self.limit),
             reading: Rc::clone(&self.reading),
             too_large: Rc::clone(&self.too_large),
+            gate: self.gate.clone(),
+            account: Rc::clone(&self.account),
         };
         let codec = Codec::new().max_size(self.limit);
         let gate = self.gate.clone();
@@ -219,8 +242,11 @@ impl ClientSession {
 
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: Frame, context: &mut WebsocketContext<Self>) {
-        match self.reader.read(frame) {
-            Read::Message(Joined::NotYet) => (),
+        let read = self.reader.read(frame);
+        self.reading.joined.set(self.reader.unfinished());
+        self.account.hold(Part::Client, self.reading.kept());
+        match read {
+            Read::Message(Joined::NotYet) => self.tell(Input::ClientAlive, context),
             Read::Frame(frame) => self.tell(Input::ClientFrame(frame), context),
             Read::Message(Joined::Binary(audio)) => self.tell(Input::ClientAudio(audio), context),
             Read::Message(Joined::Text(text)) => match str::from_utf8(&text) {

@@ -14,6 +14,7 @@ pub(super) fn log_level(input: &Input) -> log::Level {
     match input {
         Input::ClientAudio(_)
         | Input::ClientAlive
+        | Input::Heard(_)
         | Input::Delivered { .. }
         | Input::Timeout
         | Input::Upstream(ServerEvent::OutputAudioDelta(_)) => log::Level::Trace,
@@ -67,6 +68,10 @@ pub(super) fn describe_input(input: &Input, content: bool) -> String {
         }
         Input::Delivered { leg, bytes } => format!("dir={} type=(delivered) bytes={bytes}", leg_name(*leg)),
         Input::Timeout => "type=(timeout)".to_owned(),
+        Input::Heard(leg) => format!("dir={} type=(alive)", leg_name(*leg)),
+        Input::Squeeze(true) => "type=(memory is short)".to_owned(),
+        Input::Squeeze(false) => "type=(memory is ample)".to_owned(),
+        Input::Overload => "type=(no memory)".to_owned(),
         Input::Drain => "type=(drain)".to_owned(),
         Input::Shutdown => "type=(shutdown)".to_owned(),
     }

@@ -54,6 +54,8 @@ pub(super) enum ToUpstream {
     Raw { json: String, weight: usize },
     /// Send a frame as it is.
     Frame { frame: Frame, weight: usize },
+    /// Send a ping.
+    Ping,
     /// Read nothing until `Resume`.
     Pause,
     /// Read again.

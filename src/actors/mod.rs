@@ -8,6 +8,7 @@
 //! leg no more than a window at a time.
 
 mod audio;
+mod budget;
 mod client_session;
 mod client_socket;
 mod describe;
@@ -22,11 +23,17 @@ mod upstream_pumps;
 mod upstream_session;
 mod upstream_socket;
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Actor, AsyncContext, Context};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
+pub use budget::Budget;
 pub use client_socket::ClientSocket;
 pub use dial::{Dialer, OwnListener};
 pub use messages::{Drain, Shutdown};
@@ -38,6 +45,7 @@ use crate::{
     functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
 };
+use budget::Account;
 use client_session::{ClientSession, ReadSwitch};
 use ordering_gate::GateParts;
 use reader::Reader;
@@ -49,6 +57,7 @@ use upstream_session::UpstreamSession;
 const MAILBOX: usize = 8 * WINDOW / BASE_WEIGHT;
 
 /// What a worker needs to serve the connections of one backend.
+#[derive(Clone)]
 pub struct BackendRuntime {
     /// The backend as configured.
     pub backend: Arc<Backend>,
@@ -62,6 +71,8 @@ pub struct BackendRuntime {
     pub max_upstream_message: usize,
     /// Runs functions.
     pub functions: ExecutorPool,
+    /// What all connections may hold together.
+    pub budget: Arc<Budget>,
     /// Whether log lines may hold what is said.
     pub log_content: bool,
 }
@@ -99,11 +110,12 @@ pub fn spawn_connection<G: 'static>(
     let gate = context.address();
 
     let reading = Rc::new(ReadSwitch::default());
+    let account = Account::open(&runtime.budget);
     let client = ClientSession::new(
         gate.clone().recipient(),
         Rc::clone(&reading),
         Reader::new(destination.service, runtime.max_client_message),
-        runtime.max_client_message,
+        (runtime.max_client_message, Rc::clone(&account)),
         trace.clone(),
     );
     let (client, response) = client.answer(request, payload)?;
@@ -113,10 +125,14 @@ pub fn spawn_connection<G: 'static>(
         gate.clone().recipient(),
         (Rc::clone(&runtime.dialer), destination),
         Reader::new(service, runtime.max_upstream_message),
-        runtime.max_upstream_message,
+        (runtime.max_upstream_message, Rc::clone(&account)),
         trace.clone(),
     );
-    let (backend, limits) = (Arc::clone(&runtime.backend), runtime.limits.clone());
+    let backend = Arc::clone(&runtime.backend);
+    let limits = Limits {
+        ping_interval: runtime.limits.ping_interval.map(|interval| spread(interval, trace.connection())),
+        ..runtime.limits.clone()
+    };
     let machine = match service {
         None => StateMachine::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
         Some(service) => StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, service))),
@@ -129,6 +145,7 @@ pub fn spawn_connection<G: 'static>(
             reading,
             socket: request.conn_data::<ClientSocket>().cloned(),
             upstream: upstream.start().recipient(),
+            account,
             trace,
             log_content: runtime.log_content,
             functions: runtime.functions.clone(),
@@ -137,4 +154,29 @@ pub fn spawn_connection<G: 'static>(
         },
     ));
     Ok(Connection { response, gate })
+}
+
+/// An interval of this connection: up to a tenth longer or shorter, or connections that began together would all be
+/// pinged at the same time.
+fn spread(interval: Duration, connection: &str) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    connection.hash(&mut hasher);
+    interval * 9 / 10 + interval / 5 * (hasher.finish() % 1_001) as u32 / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_not_pinged_all_at_the_same_time() {
+        let interval = Duration::from_secs(20);
+        let intervals: Vec<_> = (0..1_000).map(|n| spread(interval, &n.to_string())).collect();
+        assert!(intervals.iter().all(|spread| (18..=22).contains(&spread.as_secs())));
+        let tenths = |from: u64| {
+            let within = |spread: &&Duration| (from..from + 500).contains(&(spread.as_millis() as u64));
+            intervals.iter().filter(within).count()
+        };
+        assert!((18_000..22_000).step_by(500).all(|from| (90..160).contains(&tenths(from))));
+    }
 }

@@ -16,6 +16,7 @@ use log::Level;
 use super::{
     ClientSocket, Drain, Shutdown, Trace,
     audio::AudioPath,
+    budget::{Account, Part, Standing},
     client_session::ReadSwitch,
     describe::{describe_effect, describe_input, leg_name, log_level},
     messages::{FromLeg, ToClient, ToUpstream},
@@ -37,6 +38,8 @@ pub struct OrderingGate {
     calls: HashMap<CallId, SpawnHandle>,
     opened: Instant,
     steps: u64,
+    /// How the connection stood to the process's budget when the gate was last told.
+    standing: Standing,
 }
 
 /// What the gate acts through.
@@ -45,6 +48,8 @@ pub(super) struct GateParts {
     pub(super) reading: Rc<ReadSwitch>,
     pub(super) socket: Option<ClientSocket>,
     pub(super) upstream: Recipient<ToUpstream>,
+    /// What the connection holds of the process's budget.
+    pub(super) account: Rc<Account>,
     pub(super) trace: Trace,
     pub(super) log_content: bool,
     /// Runs functions.
@@ -76,10 +81,24 @@ impl OrderingGate {
             calls: HashMap::new(),
             opened: clock(),
             steps: 0,
+            standing: Standing::Ample,
         }
     }
 
     fn step(&mut self, input: Input, context: &mut Context<Self>) {
+        self.handle(input, context);
+        self.parts.account.hold(Part::Gate, self.gate.kept_bytes());
+        let standing = self.parts.account.standing();
+        if standing != self.standing {
+            self.standing = standing;
+            self.handle(Input::Squeeze(standing != Standing::Ample), context);
+            if standing == Standing::Over {
+                self.handle(Input::Overload, context);
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input, context: &mut Context<Self>) {
         let now = clock();
         let before = self.gate.phase();
         let level = log_level(&input);
@@ -122,7 +141,8 @@ impl OrderingGate {
                 }
             }
             Effect::Ping(Leg::Client) => self.to_client(ToClient::Ping, context),
-            Effect::Ping(Leg::Upstream) | Effect::Held(_) | Effect::Ignored(_) => (),
+            Effect::Ping(Leg::Upstream) => self.to_upstream(ToUpstream::Ping, context),
+            Effect::Held(_) | Effect::Ignored(_) => (),
             Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
             Effect::Close { leg: Leg::Client, code, reason } => {
                 self.to_client(ToClient::Close { code, reason }, context);

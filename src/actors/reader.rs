@@ -38,6 +38,14 @@ impl Reader {
         Self { buffer: SharedBuffer::default(), becomes }
     }
 
+    /// Bytes of a message that is kept until it is whole.
+    pub(super) fn unfinished(&self) -> usize {
+        match &self.becomes {
+            Becomes::Messages(fragments) => fragments.unfinished(),
+            Becomes::Frames(_) => 0,
+        }
+    }
+
     /// The next frame; the codec has seen to it that they come in order.
     pub(super) fn read(&mut self, frame: Frame) -> Read {
         let frame = Frame { payload: self.buffer.cut(frame.payload), ..frame };

@@ -41,6 +41,13 @@ impl StateMachine {
         }
     }
 
+    pub(super) fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Translated(gate) => gate.kept_bytes(),
+            Self::PassedThrough(relay) => relay.kept_bytes(),
+        }
+    }
+
     pub(super) fn counts(&self) -> Counts {
         match self {
             Self::Translated(gate) => gate.counts(),

@@ -33,7 +33,10 @@ impl ActorFuture<UpstreamSession> for ReadPump {
             }
             let Some(socket) = &mut act.socket else { return Poll::Ready(()) };
             match socket.poll_frame(task) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    act.waits(context);
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(frame)) => {
                     bytes += payload_bytes(&frame);
                     act.frame(frame, context);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Destination, Dialer, MAILBOX, Trace,
+    budget::{Account, Part},
     dial::Upgraded,
     messages::{FromLeg, ToUpstream},
     reader::{Read, Reader},
@@ -18,7 +19,7 @@ use super::{
     upstream_socket::{ReadError, UpstreamSocket},
 };
 use crate::{
-    gate::{Input, LegEnd, UpstreamError, sendable},
+    gate::{Input, Leg, LegEnd, UpstreamError, sendable},
     protocol::{
         self, DecodeError, Opcode, log_field,
         realtime::{Append, ClientEvent, ServerEvent},
@@ -36,6 +37,7 @@ pub(super) struct UpstreamSession {
     dialer: Rc<Dialer>,
     destination: Destination,
     limit: usize,
+    account: Rc<Account>,
     trace: Trace,
     pub(super) socket: Option<UpstreamSocket>,
     reader: Reader,
@@ -54,7 +56,7 @@ impl UpstreamSession {
         gate: Recipient<FromLeg>,
         (dialer, destination): (Rc<Dialer>, Destination),
         reader: Reader,
-        limit: usize,
+        (limit, account): (usize, Rc<Account>),
         trace: Trace,
     ) -> Self {
         Self {
@@ -62,6 +64,7 @@ impl UpstreamSession {
             dialer,
             destination,
             limit,
+            account,
             trace,
             socket: None,
             reader,
@@ -121,8 +124,9 @@ impl UpstreamSession {
                 if let Some(socket) = &mut self.socket {
                     socket.queue_pong(payload);
                 }
+                self.tell(Input::Heard(Leg::Upstream), context);
             }
-            Frame::Pong(_) => (),
+            Frame::Pong(_) => self.tell(Input::Heard(Leg::Upstream), context),
             Frame::Close(reason) => {
                 let (code, reason) = match reason {
                     Some(reason) => (Some(u16::from(reason.code)), reason.description.unwrap_or_default()),
@@ -222,6 +226,15 @@ impl UpstreamSession {
         }
     }
 
+    /// Nothing more is there to be read for now; something may have come of a message that is not whole.
+    pub(super) fn waits(&mut self, context: &mut Context<Self>) {
+        let Some(socket) = &mut self.socket else { return };
+        self.account.hold(Part::Upstream, socket.unfinished() + self.reader.unfinished());
+        if socket.has_heard() {
+            self.tell(Input::Heard(Leg::Upstream), context);
+        }
+    }
+
     fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
         if let Some(socket) = &mut self.socket {
             socket.queue(opcode, payload, weight);
@@ -283,6 +296,7 @@ impl Handler<ToUpstream> for UpstreamSession {
                     socket.queue_frame(&frame, weight);
                 }
             }
+            ToUpstream::Ping => self.queue(OpCode::Ping, b"", 0),
             ToUpstream::Pause => self.paused = true,
             ToUpstream::Resume => self.paused = false,
             ToUpstream::Close { code, reason } if self.socket.is_some() => self.close(code, &reason),

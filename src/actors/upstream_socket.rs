@@ -40,6 +40,8 @@ pub(super) struct UpstreamSocket {
     marks: VecDeque<(u64, usize)>,
     /// The last ping, if its answer waits for room.
     unanswered: Option<Bytes>,
+    /// Something has been read since the last frame.
+    heard: bool,
 }
 
 /// Why nothing more can be read.
@@ -69,6 +71,7 @@ impl UpstreamSocket {
             written: 0,
             marks: VecDeque::new(),
             unanswered: None,
+            heard: false,
         })
     }
 
@@ -76,7 +79,10 @@ impl UpstreamSocket {
     pub(super) fn poll_frame(&mut self, task: &mut Context<'_>) -> Poll<Result<Frame, ReadError>> {
         loop {
             match self.codec.decode(&mut self.read) {
-                Ok(Some(frame)) => return Poll::Ready(Ok(frame)),
+                Ok(Some(frame)) => {
+                    self.heard = false;
+                    return Poll::Ready(Ok(frame));
+                }
                 Ok(None) => (),
                 Err(error) => return Poll::Ready(Err(ReadError::Protocol(error.to_string()))),
             }
@@ -86,12 +92,22 @@ impl UpstreamSocket {
             let before = self.read.len();
             match ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::Ended)),
-                Ok(_) => (),
+                Ok(_) => self.heard = true,
             }
             if self.guard.follow(&self.read[before..]).is_err() {
                 return Poll::Ready(Err(ReadError::TooLarge));
             }
         }
+    }
+
+    /// Bytes of a frame that is not whole.
+    pub(super) fn unfinished(&self) -> usize {
+        self.guard.unfinished()
+    }
+
+    /// Whether a part of a frame has come since this was last asked.
+    pub(super) fn has_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
     }
 
     /// Queues a frame as it is.

@@ -8,6 +8,8 @@ use crate::protocol::agent::ServerMessage;
 
 /// How long a leg may take to close while it takes nothing of what is queued for it.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// How long a leg may take to close if it takes all the time a little of what is queued.
+const LONGEST_GRACE: Duration = Duration::from_secs(30);
 /// A close this soon after an `error` is the same trouble; later it is another.
 const SAME_TROUBLE: Duration = Duration::from_secs(10);
 /// A close 1001 this near to the session's own end is that end.
@@ -17,6 +19,8 @@ const NEAR_EXPIRY_S: f64 = 60.0;
 pub(super) struct Closing {
     reason: Option<CloseReason>,
     ending: Option<Ending>,
+    /// When whatever is still open is cut.
+    latest: Option<Instant>,
     /// When the client was last told of an error of upstream.
     error_told: Option<Instant>,
     client: LegState,
@@ -49,9 +53,16 @@ impl Closing {
     }
 
     /// The end is decided.
-    pub(super) fn decide(&mut self, reason: CloseReason, ending: Ending) {
+    pub(super) fn decide(&mut self, reason: CloseReason, ending: Ending, now: Instant) {
         self.reason = Some(reason);
         self.ending = Some(ending);
+        self.latest = Some(now + LONGEST_GRACE);
+    }
+
+    /// Until when a leg that has just taken something may close.
+    pub(super) fn grace(&self, now: Instant) -> Instant {
+        let grace = now + GRACE;
+        self.latest.map_or(grace, |latest| grace.min(latest))
     }
 
     /// A leg's socket is gone.
@@ -161,7 +172,7 @@ impl Gate {
         if let Some(notice) = ending.error.clone().filter(|_| !known) {
             self.tell(ServerMessage::Error(notice));
         }
-        self.closing.decide(reason, ending);
+        self.closing.decide(reason, ending, now);
         // A leg that is not read cannot answer the close.
         for (paused, leg) in [(self.paused_client, Leg::Client), (self.paused_upstream, Leg::Upstream)] {
             if paused {
@@ -190,7 +201,14 @@ impl Gate {
     /// A leg took something: it may have the time it needs for the rest.
     pub(super) fn closing_progress(&mut self, now: Instant) {
         if self.phase == Phase::Closing {
-            self.timers.set(Timer::CloseGrace, now + GRACE);
+            self.timers.set(Timer::CloseGrace, self.closing.grace(now));
+        }
+    }
+
+    /// Pings who is silent, and ends the connection of who stays so.
+    pub(super) fn expire_liveness(&mut self, now: Instant) {
+        if let Some(reason) = self.liveness.expire(&mut self.timers, &mut self.effects, now) {
+            self.end(reason, now);
         }
     }
 

@@ -3,12 +3,12 @@
 
 use std::time::Instant;
 
-use super::{CloseReason, Gate, Phase, Rule, Timer};
+use super::{CloseReason, Gate, Rule, Timer};
 
 impl Gate {
     /// Ends the connection between two turns.
     pub(super) fn end_when_drained(&mut self, now: Instant) {
-        if !self.draining || matches!(self.phase, Phase::Closing | Phase::Closed) {
+        if !self.draining {
             return;
         }
         let played_out = self.playback.played_out(self.plan.upstream_output).filter(|end| *end > now);

@@ -23,8 +23,10 @@ pub enum CloseReason {
     Relayed(LegEnd),
     /// Upstream could not be reached.
     Unreachable(UpstreamError),
-    /// Upstream did not answer our `session.update`.
+    /// Upstream did not answer our `session.update`, or a ping.
     UpstreamSilent,
+    /// The client did not answer a ping.
+    ClientSilent,
     /// No usable Settings came in time.
     SettingsTimeout,
     /// Nothing came from the client for too long.
@@ -40,6 +42,8 @@ pub enum CloseReason {
         /// The budget, bytes.
         limit: usize,
     },
+    /// Memory was short in the whole process, and this connection held more than its share.
+    Overloaded,
     /// The program stops.
     Shutdown,
 }
@@ -115,6 +119,10 @@ impl CloseReason {
             Self::UpstreamSilent => {
                 row(Some(("upstream_silent", "upstream did not answer".to_owned())), 1011, 1000, Trouble)
             }
+            Self::ClientSilent => {
+                let description = "the client does not answer pings".to_owned();
+                row(Some(("client_silent", description)), 1008, 1001, Expected)
+            }
             Self::SettingsTimeout => {
                 let description = "no usable Settings came in time".to_owned();
                 row(Some(("CLIENT_MESSAGE_TIMEOUT", description)), 1011, 1000, Expected)
@@ -138,6 +146,10 @@ impl CloseReason {
             Self::TooMuchInput { limit } => {
                 let description = format!("more than {limit} bytes arrived before Settings");
                 row(Some(("TOO_MUCH_INPUT_BEFORE_SETTINGS", description)), 1008, 1000, Trouble)
+            }
+            Self::Overloaded => {
+                let description = "the gateway is short of memory".to_owned();
+                row(Some(("GATEWAY_OVERLOADED", description)), 1013, 1000, Trouble)
             }
             Self::Shutdown => {
                 let description = "the gateway is going away".to_owned();
@@ -222,12 +234,14 @@ impl CloseReason {
             Self::Unreachable(UpstreamError::Status(_)) => "upstream_unavailable",
             Self::Unreachable(_) => "upstream_unreachable",
             Self::UpstreamSilent => "upstream_silent",
+            Self::ClientSilent => "client_silent",
             Self::SettingsTimeout => "settings_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::SessionAge => "session_max_duration",
             Self::ClientTooSlow => "client_too_slow",
             Self::UpstreamTooSlow => "upstream_too_slow",
             Self::TooMuchInput { .. } => "too_much_input",
+            Self::Overloaded => "overloaded",
             Self::Shutdown => "shutdown",
         }
     }

@@ -9,8 +9,10 @@ use crate::protocol::{DecodeError, Frame, agent::ClientMessage, ids::CallId, rea
 pub enum Input {
     /// The client's WebSocket is open.
     ClientConnected,
-    /// A ping or pong of the client.
+    /// A ping or pong of the client, or a fragment of its message.
     ClientAlive,
+    /// The peer of a leg is there, as far as a part of a frame or, of upstream, a ping or pong shows it.
+    Heard(Leg),
     /// A text frame of the client.
     Client(ClientMessage),
     /// A binary frame of the client.
@@ -54,10 +56,42 @@ pub enum Input {
     },
     /// Time has passed.
     Timeout,
+    /// Whether memory is short in the whole process: then the connection is to hold little.
+    Squeeze(bool),
+    /// There is no more memory for all connections together, and this one holds more than its share.
+    Overload,
     /// The program is asked to stop: the connection may finish its turn.
     Drain,
     /// The program stops.
     Shutdown,
+}
+
+impl Input {
+    /// Whose peer shows by this that it is there.
+    pub(super) fn heard_from(&self) -> Option<Leg> {
+        match self {
+            Self::Heard(leg) => Some(*leg),
+            Self::ClientConnected => Some(Leg::Client),
+            Self::UpstreamOpened
+            | Self::Upstream(_)
+            | Self::UpstreamMalformed(_)
+            | Self::UpstreamFrame(_) => Some(Leg::Upstream),
+            message if message.is_message_of_client() => Some(Leg::Client),
+            _ => None,
+        }
+    }
+
+    /// Whether this counts against the number of messages that the client may send.
+    pub(super) fn is_message_of_client(&self) -> bool {
+        matches!(
+            self,
+            Self::Client(_)
+                | Self::ClientAudio(_)
+                | Self::ClientMalformed(_)
+                | Self::ClientFrame(_)
+                | Self::ClientAlive
+        )
+    }
 }
 
 /// One side of a connection.

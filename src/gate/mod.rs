@@ -18,6 +18,7 @@
 //! | `closing.rs`, `ending.rs` | R16 |
 //! | `drain.rs` | the end of a turn, when the program is asked to stop |
 //! | `pressure.rs` | what a leg that does not read does to the other |
+//! | `liveness.rs`, `message_rate.rs` | a peer that is silent, and a client that says too much |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 //! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
 //! | `outbox.rs`, `timers.rs`, `limits.rs` | what waits for a leg, and until when |
@@ -39,7 +40,9 @@ mod input;
 mod items;
 mod latency;
 mod limits;
+mod liveness;
 mod manual;
+mod message_rate;
 mod model_call;
 mod opening;
 mod outbox;
@@ -87,7 +90,9 @@ use crate::{
 use calls::FunctionCalls;
 use closing::Closing;
 use items::{Items, RecentIds};
+use liveness::Liveness;
 use manual::ManualCommit;
+use message_rate::MessageRate;
 use opening::Opening;
 use outbox::{AudioMark, Outbox};
 use playback::Playback;
@@ -152,6 +157,10 @@ pub struct Gate {
     to_upstream: Outbox<UpstreamFrame>,
     paused_client: bool,
     paused_upstream: bool,
+    liveness: Liveness,
+    rate: MessageRate,
+    /// Memory is short in the whole process.
+    squeezed: bool,
     sent_events: u64,
     counts: Counts,
     effects: Vec<Effect>,
@@ -189,6 +198,9 @@ impl Gate {
             to_upstream: Outbox::default(),
             paused_client: false,
             paused_upstream: false,
+            liveness: Liveness::new(limits.ping_interval),
+            rate: MessageRate::new(limits.messages_per_s),
+            squeezed: false,
             sent_events: 0,
             counts: Counts::default(),
             effects: Vec::new(),
@@ -205,31 +217,25 @@ impl Gate {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
         self.expire(now);
+        self.hear(&input, now);
         match input {
-            Input::Timeout => (),
+            Input::Timeout | Input::Heard(_) => (),
             Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
             Input::ClientClosed(end) => self.client_closed(end, now),
             Input::UpstreamClosed { end, unix_s } => self.upstream_closed(end, unix_s, now),
             Input::UpstreamRefused(error) => self.upstream_refused(error, now),
             _ if self.phase == Phase::Closing && Rule::CloseOnce.is_on() => self.ignored(Rule::CloseOnce),
             Input::ClientConnected => self.client_connected(now),
-            Input::ClientAlive => self.client_alive(now),
-            Input::Client(message) => {
-                self.client_alive(now);
-                self.client_message(message, now);
-            }
-            Input::ClientAudio(audio) => {
-                self.client_alive(now);
-                self.client_audio(audio, now);
-            }
-            Input::ClientMalformed(error) => {
-                self.client_alive(now);
-                self.client_malformed(&error);
-            }
+            Input::ClientAlive => (),
+            Input::Client(message) => self.client_message(message, now),
+            Input::ClientAudio(audio) => self.client_audio(audio, now),
+            Input::ClientMalformed(error) => self.client_malformed(&error),
             Input::UpstreamOpened => self.upstream_opened(now),
             Input::Upstream(event) => self.upstream_event(event, now),
             Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome, now),
+            Input::Squeeze(squeezed) => self.squeezed = squeezed,
+            Input::Overload => self.overload(now),
             Input::Drain => self.draining = true,
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
             Input::ClientFrame(_) | Input::UpstreamFrame(_) => {
@@ -281,6 +287,7 @@ impl Gate {
     fn expire(&mut self, now: Instant) {
         self.expire_closing(now);
         self.expire_opening(now);
+        self.expire_liveness(now);
         // What upstream says while it is not read cannot be missed.
         let read = !self.paused_upstream || Rule::OneActiveResponse.is_off();
         if read {
@@ -308,6 +315,7 @@ impl Gate {
             self.next_update(now);
             self.respond(now);
             self.wishes_noted = self.wishes.len();
+            self.end_when_drained(now);
         }
         while let Some(frame) = self.to_client.next_frame() {
             self.effects.push(Effect::ToClient(frame));
@@ -318,7 +326,6 @@ impl Gate {
             }
         }
         self.start_functions(now);
-        self.end_when_drained(now);
         self.balance(now);
         self.close_what_is_empty();
     }
@@ -332,11 +339,31 @@ impl Gate {
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
         }
-        self.client_alive(now);
     }
 
-    fn client_alive(&mut self, now: Instant) {
-        if let Some(longest) = self.limits.idle_timeout.filter(|_| !self.paused_client) {
+    /// What an input says of its peer by having come at all.
+    fn hear(&mut self, input: &Input, now: Instant) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        if input.is_message_of_client() {
+            self.rate.count(now);
+        }
+        match input.heard_from() {
+            Some(Leg::Client) => self.client_is_there(now),
+            Some(Leg::Upstream) if !self.paused_upstream => {
+                self.liveness.heard(Leg::Upstream, &mut self.timers, now);
+            }
+            Some(Leg::Upstream) | None => (),
+        }
+    }
+
+    fn client_is_there(&mut self, now: Instant) {
+        if self.paused_client {
+            return;
+        }
+        self.liveness.heard(Leg::Client, &mut self.timers, now);
+        if let Some(longest) = self.limits.idle_timeout {
             self.timers.set(Timer::ClientIdle, now + longest);
         }
     }

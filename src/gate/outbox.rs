@@ -125,6 +125,11 @@ impl<T> Outbox<T> {
         self.queued_messages = 0;
     }
 
+    /// What the leg has not been handed yet.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &T> {
+        self.queue.iter().map(|entry| &entry.frame)
+    }
+
     /// Bytes here and in the leg.
     pub(super) fn bytes(&self) -> usize {
         self.queued + self.in_flight_bytes

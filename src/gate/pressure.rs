@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    Effect, Gate, Leg, Phase, Timer,
+    CloseReason, Effect, Gate, Leg, Phase, Timer,
     speech::{LONGEST_SPEECH, OWN_ANSWER},
 };
 
@@ -13,13 +13,15 @@ impl Gate {
         if matches!(self.phase, Phase::Closing | Phase::Closed) {
             return;
         }
-        let budget = self.limits.leg;
+        let budget = self.limits.leg_budget(self.squeezed);
         if !self.paused_upstream && self.to_client.bytes() > budget {
             self.paused_upstream = true;
+            self.liveness.deaf(Leg::Upstream, &mut self.timers);
             self.timers.set(Timer::SlowClient, now + self.limits.slow_leg_timeout);
             self.effects.push(Effect::Pause(Leg::Upstream));
         } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
             self.paused_upstream = false;
+            self.liveness.heard(Leg::Upstream, &mut self.timers, now);
             self.timers.stop(Timer::SlowClient);
             self.wait_anew_for_upstream(now);
             self.effects.push(Effect::Resume(Leg::Upstream));
@@ -30,15 +32,24 @@ impl Gate {
         let full = self.to_upstream.bytes() > budget;
         // Upstream is paused by then, so these are answers to the client's own messages.
         let unread = self.to_client.queued_messages() > budget;
-        let owed = unread || self.items.bytes() + self.updates.bytes() + self.wished_bytes() > budget;
-        if !self.paused_client && (held || full || owed) {
+        let owed = unread || self.owed_bytes() > budget;
+        let fast = self.rate.pause(now);
+        match fast {
+            Some(until) => self.timers.set(Timer::MessageRate, until),
+            None => self.timers.stop(Timer::MessageRate),
+        }
+        if !self.paused_client && (held || full || owed || fast.is_some()) {
             self.paused_client = true;
             // Who is not read cannot show that he is there.
             self.timers.stop(Timer::ClientIdle);
+            self.liveness.deaf(Leg::Client, &mut self.timers);
             self.effects.push(Effect::Pause(Leg::Client));
-        } else if self.paused_client && !held && !owed && self.to_upstream.bytes() <= budget / 2 {
+        } else if self.paused_client
+            && !(held || owed || fast.is_some())
+            && self.to_upstream.bytes() <= budget / 2
+        {
             self.paused_client = false;
-            self.client_alive(now);
+            self.client_is_there(now);
             self.calls.wait_anew_for_answers(now + self.limits.call_timeout);
             self.effects.push(Effect::Resume(Leg::Client));
         }
@@ -48,6 +59,24 @@ impl Gate {
         } else if !self.timers.is_set(Timer::SlowUpstream) {
             self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
         }
+    }
+
+    /// Bytes of what waits for upstream's word, without being in a queue.
+    fn owed_bytes(&self) -> usize {
+        self.items.bytes() + self.updates.bytes() + self.wished_bytes()
+    }
+
+    /// Bytes that the connection keeps, nearly.
+    pub fn kept_bytes(&self) -> usize {
+        let queued = self.to_client.bytes() + self.to_upstream.bytes();
+        queued + self.opening.held_bytes() + self.owed_bytes() + self.calls.bytes()
+    }
+
+    /// There is no more memory: what waits for the client goes first.
+    pub(super) fn overload(&mut self, now: Instant) {
+        self.to_client.clear();
+        self.to_upstream.clear();
+        self.end(CloseReason::Overloaded, now);
     }
 
     /// Upstream has been silent for as long as it was not read: whatever it owes has all of its time again.
@@ -75,9 +104,9 @@ impl Gate {
                 Timer::SlowUpstream
             }
         };
-        // A leg that takes what it can is not stuck, however much there is.
-        if self.timers.is_set(slow) {
-            self.timers.set(slow, now + self.limits.slow_leg_timeout);
+        // A leg that takes what it can is not stuck, however much there is; but while memory is short its time is.
+        if !self.squeezed {
+            self.timers.put_off(slow, now + self.limits.slow_leg_timeout);
         }
         self.closing_progress(now);
     }
@@ -104,6 +133,7 @@ mod tests {
             leg: BUDGET,
             idle_timeout: None,
             slow_leg_timeout: PATIENCE,
+            ping_interval: None,
             ..Limits::new(&backend, Duration::from_secs(60))
         };
         let mut gate = Gate::new(Arc::new(backend), limits, "r".to_owned());

@@ -16,6 +16,12 @@ pub(super) enum Timer {
     KeptSettings,
     /// Anything from the client.
     ClientIdle,
+    /// A sign of life of the client, before it is pinged and after.
+    ClientSilent,
+    /// The same of upstream.
+    UpstreamSilent,
+    /// The client being read again, after more messages than it may send.
+    MessageRate,
     /// The longest that a session may last.
     SessionAge,
     /// The client taking what is queued for it.

@@ -30,7 +30,7 @@ use std::{
 use actix_web::{App, web};
 
 use crate::{
-    actors::{BackendRuntime, Dialer, OwnListener},
+    actors::{BackendRuntime, Budget, Dialer, OwnListener},
     config::{Backend, Config},
     functions::ExecutorPool,
     gate::Limits,
@@ -87,6 +87,7 @@ impl Server {
         let workers = config.server.workers;
         let origins = web::Data::new(Origins::new(&config.auth));
         let identities = web::Data::new(Identities::new(&config.auth));
+        let budget = Arc::new(Budget::new(config.process.bytes));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
         let own = Own::new(address, certificate.is_some());
@@ -113,7 +114,7 @@ impl Server {
             }
             for backend in &config.backends {
                 let door = Rc::new(Door {
-                    runtime: runtime(backend, &config, &functions, own_listener.as_ref()),
+                    runtime: runtime(backend, &config, (&functions, &budget), own_listener.as_ref()),
                     destinations: Destinations::new(backend, own),
                 });
                 for path in backend.served_paths() {
@@ -159,7 +160,7 @@ async fn keep_current(certificate: Option<OwnCertificate>) {
 fn runtime(
     backend: &Backend,
     config: &Config,
-    functions: &ExecutorPool,
+    (functions, budget): (&ExecutorPool, &Arc<Budget>),
     own: Option<&OwnListener>,
 ) -> BackendRuntime {
     let limits = &backend.limits;
@@ -170,6 +171,7 @@ fn runtime(
         max_client_message: limits.max_message_bytes,
         max_upstream_message: limits.max_upstream_message_bytes,
         functions: functions.clone(),
+        budget: Arc::clone(budget),
         log_content: config.logging.log_content,
     }
 }

@@ -109,6 +109,9 @@ fn upgrade(
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
         }
     };
+    if door.runtime.budget.is_tight() {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the gateway is short of memory");
+    }
     // From here on nothing but the handshake itself can go wrong.
     if let Err(stranger) = identities.admit(&identity) {
         return refused(request, stranger);
@@ -138,15 +141,8 @@ fn within(runtime: &BackendRuntime, rights: &Rights) -> BackendRuntime {
         }
         (FunctionCalls::Client, _) | (_, None) => Arc::clone(&runtime.backend),
     };
-    BackendRuntime {
-        backend,
-        dialer: Rc::clone(&runtime.dialer),
-        limits: Limits { max_session: longest, ..runtime.limits.clone() },
-        max_client_message: runtime.max_client_message,
-        max_upstream_message: runtime.max_upstream_message,
-        functions: runtime.functions.clone(),
-        log_content: runtime.log_content,
-    }
+    let limits = Limits { max_session: longest, ..runtime.limits.clone() };
+    BackendRuntime { backend, limits, ..runtime.clone() }
 }
 
 fn is_websocket(request: &HttpRequest) -> bool {

@@ -53,6 +53,11 @@ impl Fragments {
         Self { limit, text: false, bytes: BytesMut::new() }
     }
 
+    /// Bytes of a message whose rest has to come.
+    pub fn unfinished(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The next frame; the codec has seen to it that they come in order.
     pub fn join(&mut self, frame: Frame) -> Joined {
         let Frame { opcode, last, payload } = frame;

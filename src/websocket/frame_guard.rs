@@ -10,6 +10,8 @@ pub struct FrameGuard {
     collected: usize,
     /// Payload bytes of the current frame that are still to come.
     payload: u64,
+    /// Those that have come.
+    come: u64,
 }
 
 /// A header announced a frame larger than the limit.
@@ -19,7 +21,7 @@ pub struct TooLarge;
 impl FrameGuard {
     /// A guard at the beginning of a stream; `limit` in bytes of payload.
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0 }
+        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0, come: 0 }
     }
 
     /// Follows the next chunk of the stream; how many frames end in it.
@@ -29,6 +31,7 @@ impl FrameGuard {
             if self.payload > 0 {
                 let skip = self.payload.min((chunk.len() - at) as u64);
                 self.payload -= skip;
+                self.come += skip;
                 at += skip as usize;
                 ended += usize::from(self.payload == 0);
                 continue;
@@ -41,10 +44,16 @@ impl FrameGuard {
                 return Err(TooLarge);
             }
             self.payload = length;
+            self.come = 0;
             self.collected = 0;
             ended += usize::from(length == 0);
         }
         Ok(ended)
+    }
+
+    /// Bytes of a frame that is not whole, which a codec has to keep.
+    pub fn unfinished(&self) -> usize {
+        if self.payload > 0 { self.come as usize } else { 0 }
     }
 
     /// The payload length, once the header is whole.

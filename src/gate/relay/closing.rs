@@ -6,8 +6,13 @@ use std::time::Instant;
 use super::{Relay, Service};
 use crate::{
     config::ListenVersion,
-    gate::{CloseReason, Effect, Leg, LegEnd, Phase, Rule, closing::GRACE, limits, timers::Timer},
-    protocol::agent::{Notice, ServerMessage},
+    gate::{
+        ClientFrame, CloseReason, Effect, Leg, LegEnd, Phase, Rule, closing::GRACE, limits, timers::Timer,
+    },
+    protocol::{
+        Opcode,
+        agent::{Notice, ServerMessage},
+    },
     translate::deepgram,
 };
 
@@ -55,13 +60,23 @@ impl Relay {
         if let Some(notice) = &ending.error {
             self.tell_error(notice);
         }
-        self.closing.decide(reason, ending);
+        self.closing.decide(reason, ending, now);
         // A leg that is not read cannot answer the close.
         for (paused, leg) in [(self.paused_client, Leg::Client), (self.paused_upstream, Leg::Upstream)] {
             if paused {
                 self.effects.push(Effect::Resume(leg));
             }
         }
+    }
+
+    /// There is no more memory: what waits goes first. Of a message that the client has begun to get the rest has to
+    /// come, or it could be told nothing.
+    pub(super) fn overload(&mut self, now: Instant) {
+        if !self.down.in_message() && self.to_client.frames().all(is_whole) {
+            self.to_client.clear();
+        }
+        self.to_upstream.clear();
+        self.end(CloseReason::Overloaded, now);
     }
 
     /// In the words of the service; not inside a message of upstream's, which will never be whole now.
@@ -100,4 +115,15 @@ impl Relay {
             self.end(reason, now);
         }
     }
+
+    pub(super) fn expire_liveness(&mut self, now: Instant) {
+        if let Some(reason) = self.liveness.expire(&mut self.timers, &mut self.effects, now) {
+            self.end(reason, now);
+        }
+    }
+}
+
+/// Whether a frame is a message by itself.
+fn is_whole(frame: &ClientFrame) -> bool {
+    matches!(frame, ClientFrame::Frame(frame) if frame.last && frame.opcode != Opcode::Continuation)
 }

@@ -54,7 +54,7 @@ impl PoolCalls {
     }
 
     /// What the calls that wait or run keep in memory, nearly.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         let running: usize = self.running.iter().map(|running| running.weight).sum();
         running + self.waiting.iter().map(weight).sum::<usize>()
     }

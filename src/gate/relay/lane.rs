@@ -14,6 +14,7 @@ pub(super) struct Lane {
     state: State,
     /// The frames of a text message that is looked into, until it is whole.
     kept: Vec<Frame>,
+    kept_bytes: usize,
     /// What that message has behind as many frames as are kept apart.
     rest: Vec<u8>,
     /// What the gateway says itself, until the message on its way is over.
@@ -73,6 +74,7 @@ impl Lane {
         if before == State::Passing {
             return Arrived::Pass(frame);
         }
+        self.kept_bytes += frame.payload.len();
         if self.kept.len() < MOST_FRAGMENTS {
             self.kept.push(frame);
         } else {
@@ -82,7 +84,11 @@ impl Lane {
                 self.kept.push(Frame { opcode: Opcode::Continuation, last, payload });
             }
         }
-        if last { Arrived::Whole(TextMessage(std::mem::take(&mut self.kept))) } else { Arrived::Kept }
+        if !last {
+            return Arrived::Kept;
+        }
+        self.kept_bytes = 0;
+        Arrived::Whole(TextMessage(std::mem::take(&mut self.kept)))
     }
 
     /// Whether the peer has been sent the beginning of a message and not its end.
@@ -110,6 +116,11 @@ impl Lane {
     /// Bytes of what waits for the end of a message.
     pub(super) fn own_bytes(&self) -> usize {
         self.own_bytes
+    }
+
+    /// Bytes of that, and of a message that is not whole yet.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.own_bytes + self.kept_bytes
     }
 }
 

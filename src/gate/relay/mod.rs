@@ -31,6 +31,8 @@ use super::{
     ClientFrame, CloseReason, Effect, Input, Leg, Limits, Phase, Rule, UpstreamFrame,
     closing::Closing,
     limits,
+    liveness::Liveness,
+    message_rate::MessageRate,
     outbox::Outbox,
     timers::{Timer, Timers},
 };
@@ -65,6 +67,10 @@ pub struct Relay {
     to_upstream: Outbox<UpstreamFrame>,
     paused_client: bool,
     paused_upstream: bool,
+    liveness: Liveness,
+    rate: MessageRate,
+    /// Memory is short in the whole process.
+    squeezed: bool,
     socket_open: bool,
     /// The client has sent its first Settings.
     settings_seen: bool,
@@ -94,6 +100,9 @@ impl Relay {
             to_upstream: Outbox::default(),
             paused_client: false,
             paused_upstream: false,
+            liveness: Liveness::new(limits.ping_interval),
+            rate: MessageRate::new(limits.messages_per_s),
+            squeezed: false,
             socket_open: false,
             settings_seen: false,
             component: service == Service::Agent && backend.dialect == Dialect::Component,
@@ -119,8 +128,9 @@ impl Relay {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
         self.expire(now);
+        self.hear(&input, now);
         match input {
-            Input::Timeout => (),
+            Input::Timeout | Input::Heard(_) => (),
             Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
             Input::ClientClosed(end) => self.client_closed(end, now),
             Input::UpstreamClosed { end, .. } => self.upstream_closed(end, now),
@@ -132,17 +142,13 @@ impl Relay {
                 self.effects.push(Effect::Ignored(Rule::CloseOnce));
             }
             Input::ClientConnected => self.client_connected(now),
-            Input::ClientAlive => {
-                self.client_is_there(now);
-                self.client_answers(now);
-            }
-            Input::ClientFrame(frame) => {
-                self.client_is_there(now);
-                self.client_frame(frame, now);
-            }
+            Input::ClientAlive => self.client_answers(now),
+            Input::ClientFrame(frame) => self.client_frame(frame, now),
             Input::UpstreamOpened => self.upstream_opened(now),
             Input::UpstreamFrame(frame) => self.upstream_frame(frame, now),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome),
+            Input::Squeeze(squeezed) => self.squeezed = squeezed,
+            Input::Overload => self.overload(now),
             Input::Drain => self.drain.ask(),
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
             Input::Client(_)
@@ -180,6 +186,7 @@ impl Relay {
             return;
         }
         self.expire_limits(now);
+        self.expire_liveness(now);
         self.expire_silence(now);
         self.expire_turn(now);
         self.expire_functions(now);
@@ -187,6 +194,7 @@ impl Relay {
 
     /// What follows from any input: queues that have room, functions that may start, legs to be paused or closed.
     fn settle(&mut self, now: Instant) {
+        self.end_when_drained(now);
         while let Some(frame) = self.to_client.next_frame() {
             self.effects.push(Effect::ToClient(frame));
         }
@@ -196,7 +204,6 @@ impl Relay {
             }
         }
         self.start_functions(now);
-        self.end_when_drained(now);
         self.balance(now);
         self.close_what_is_empty();
     }
@@ -210,14 +217,32 @@ impl Relay {
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
         }
-        self.client_is_there(now);
     }
 
-    /// Transcription is quiet for as long as its user is.
+    /// What an input says of its peer by having come at all.
+    fn hear(&mut self, input: &Input, now: Instant) {
+        if matches!(self.phase, Phase::Closing | Phase::Closed) {
+            return;
+        }
+        if input.is_message_of_client() {
+            self.rate.count(now);
+        }
+        match input.heard_from() {
+            Some(Leg::Client) => self.client_is_there(now),
+            Some(Leg::Upstream) if !self.paused_upstream => {
+                self.liveness.heard(Leg::Upstream, &mut self.timers, now);
+            }
+            Some(Leg::Upstream) | None => (),
+        }
+    }
+
     fn client_is_there(&mut self, now: Instant) {
-        let limit =
-            self.limits.idle_timeout.filter(|_| self.service == Service::Agent && !self.paused_client);
-        if let Some(longest) = limit {
+        if self.paused_client {
+            return;
+        }
+        self.liveness.heard(Leg::Client, &mut self.timers, now);
+        // Transcription is quiet for as long as its user is.
+        if let Some(longest) = self.limits.idle_timeout.filter(|_| self.service == Service::Agent) {
             self.timers.set(Timer::ClientIdle, now + longest);
         }
     }

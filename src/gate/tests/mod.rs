@@ -11,8 +11,11 @@ mod simulated;
 mod transcript;
 mod words;
 
+mod drain;
 mod events;
 mod interleavings;
+mod liveness;
+mod memory;
 mod properties;
 mod races;
 mod races_barge_in;

@@ -1,7 +1,7 @@
 //! Random lives of a connection: one in which the peers say anything at all, and one in which the server is
 //! a strict one with real delays. The oracle judges every step.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
@@ -28,13 +28,18 @@ const LEG: usize = 40_000;
 /// The largest single thing that comes in, as the gate counts it.
 const LARGEST: usize = 40_000;
 
-fn small() -> impl Fn(Scenario) -> Scenario {
-    |scenario| {
+/// Limits that are soon met; `strict`: also that peers who say nothing, or too much, are noticed.
+fn small(strict: bool) -> impl Fn(Scenario) -> Scenario {
+    move |scenario| {
         scenario.limits(|limits| {
             limits.before_ready = BEFORE_READY;
             limits.leg = LEG;
             // Deadlines are to be those that a wait has of its own.
             limits.idle_timeout = None;
+            if strict {
+                limits.ping_interval = Some(Duration::from_secs(20));
+                limits.messages_per_s = NonZeroU32::new(5);
+            }
         })
     }
 }
@@ -79,6 +84,7 @@ fn client_actions() -> Vec<Action> {
         client("{"),
         client("[]"),
         Input::ClientAlive.into(),
+        Input::Heard(Leg::Client).into(),
     ]
 }
 
@@ -129,6 +135,7 @@ fn upstream_actions() -> Vec<Action> {
         output_item("done", "call_1"),
         agent_item("added", "item_9", "Hello"),
         agent_item("done", "item_1", ""),
+        Input::Heard(Leg::Upstream).into(),
     ];
     for n in 1..=3 {
         let (response, item, call) = (format!("resp_{n}"), format!("item_{n}"), format!("call_{n}"));
@@ -162,6 +169,8 @@ fn endings() -> Vec<Action> {
         Input::UpstreamClosed { end: closed(1001, ""), unix_s: 100 }.into(),
         Input::UpstreamClosed { end: LegEnd::Vanished, unix_s: 0 }.into(),
         Input::UpstreamRefused(UpstreamError::TimedOut).into(),
+        Input::Drain.into(),
+        Input::Overload.into(),
         Input::Shutdown.into(),
     ]
 }
@@ -185,6 +194,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         10 => select(vec![Leg::Client, Leg::Upstream]).prop_map(Happening::Delivery),
         1 => Just(Happening::Other(Input::UpstreamOpened.into())),
         1 => Just(Happening::Other(Action::Due)),
+        1 => any::<bool>().prop_map(|squeeze| Happening::Other(Input::Squeeze(squeeze).into())),
         1 => select(endings()).prop_map(Happening::Other),
     ]
 }
@@ -273,8 +283,8 @@ proptest! {
 
     /// From the first moment on, whatever the peers say.
     #[test]
-    fn any_life_keeps_the_rules(happenings in vec((pause_ms(), happening()), 1..60), at_once: bool) {
-        let scenario = small()(fresh().upto(Input::ClientConnected));
+    fn any_life_keeps_the_rules(happenings in vec((pause_ms(), happening()), 1..60), at_once: bool, strict: bool) {
+        let scenario = small(strict)(fresh().upto(Input::ClientConnected));
         live(scenario, happenings, at_once);
     }
 
@@ -284,6 +294,7 @@ proptest! {
         kind in 0..7,
         happenings in vec((pause_ms(), happening()), 1..80),
         at_once: bool,
+        strict: bool,
     ) {
         let scenario = match kind {
             0 => deepgram(),
@@ -294,7 +305,7 @@ proptest! {
             5 => component().backend(|backend| backend.function_calls = here(&["*"])),
             _ => deepgram().upto(created("resp_0")).upto(done("resp_0", "completed")),
         };
-        live(small()(scenario), happenings, at_once);
+        live(small(strict)(scenario), happenings, at_once);
     }
 }
 
@@ -376,7 +387,7 @@ proptest! {
     fn audio_comes_out_as_it_went_in(
         pieces in vec((any::<bool>(), 1..3_000_usize, any::<bool>()), 1..60),
     ) {
-        let mut run = Run::new(small()(deepgram()));
+        let mut run = Run::new(small(false)(deepgram()));
         run.happen(0, created("resp_1"));
         let (mut up, mut down) = (Vec::new(), Vec::new());
         let mut next = 0_u8;

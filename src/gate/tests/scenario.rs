@@ -195,10 +195,10 @@ impl Scenario {
     }
 }
 
-/// The default limits.
+/// The default limits, but that nobody is pinged: in most scenarios peers are silent for long.
 pub(super) fn limits() -> Limits {
     let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
-    Limits::new(&backend, Duration::from_secs(60))
+    Limits { ping_interval: None, ..Limits::new(&backend, Duration::from_secs(60)) }
 }
 
 /// Runs the steps. What comes back is where the connection stands then.
@@ -496,7 +496,8 @@ impl Run {
 
     /// When the next timer is due.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        self.gate.deadline().map(|at| at.saturating_duration_since(self.base).as_millis() as u64)
+        let ms = |wait: Duration| wait.as_nanos().div_ceil(1_000_000) as u64;
+        self.gate.deadline().map(|at| ms(at.saturating_duration_since(self.base)))
     }
 
     pub(super) fn now_ms(&self) -> u64 {

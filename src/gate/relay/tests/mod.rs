@@ -1,9 +1,11 @@
 //! What a relay does, as lines of text: an input in, the effects out, deliveries made at once unless a test keeps
 //! a leg from reading.
 
+mod drain;
 mod endings;
 mod functions;
 mod keep_alive;
+mod liveness;
 mod passing;
 mod pressure;
 mod properties;
@@ -47,7 +49,12 @@ fn running(max_response_bytes: usize) -> Backend {
 }
 
 fn limits() -> Limits {
-    Limits { before_ready: 10_000, leg: 20_000, ..Limits::new(&backend(), Duration::from_secs(60)) }
+    Limits {
+        before_ready: 10_000,
+        leg: 20_000,
+        ping_interval: None,
+        ..Limits::new(&backend(), Duration::from_secs(60))
+    }
 }
 
 struct Stage {

@@ -83,6 +83,7 @@ pub(super) fn ends() -> Vec<Input> {
         Input::UpstreamClosed { end: closed(4_000, "x"), unix_s: 0 },
         Input::UpstreamClosed { end: LegEnd::Vanished, unix_s: 0 },
         Input::UpstreamRefused(UpstreamError::TimedOut),
+        Input::Drain,
         Input::Shutdown,
     ]
 }

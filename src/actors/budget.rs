@@ -1,0 +1,152 @@
+//! What all connections of the process may hold together, and what each has of it. Knows nothing of what is held.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// Memory for what connections hold, over all workers (design: process-wide budget). Counted are queues and messages
+/// that are not whole; what a connection needs in any case is not.
+#[derive(Debug)]
+pub struct Budget {
+    limit: AtomicUsize,
+    held: AtomicUsize,
+    accounts: AtomicUsize,
+}
+
+/// How a connection stands to the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There is memory.
+    Ample,
+    /// It is short: everybody is to hold little.
+    Tight,
+    /// It is used up, and this connection holds more than an equal share.
+    Over,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit: AtomicUsize::new(limit), held: AtomicUsize::new(0), accounts: AtomicUsize::new(0) }
+    }
+
+    /// From now on it is of `limit` bytes.
+    pub fn resize(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
+    }
+
+    /// Whether three quarters of it are held: nobody new is to be let in.
+    pub fn is_tight(&self) -> bool {
+        self.held.load(Relaxed) > self.limit.load(Relaxed) / 4 * 3
+    }
+
+    /// Bytes that are held.
+    pub fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    fn standing(&self, own: usize) -> Standing {
+        let (held, limit) = (self.held.load(Relaxed), self.limit.load(Relaxed));
+        if held > limit && own > limit / self.accounts.load(Relaxed).max(1) {
+            Standing::Over
+        } else if self.is_tight() {
+            Standing::Tight
+        } else {
+            Standing::Ample
+        }
+    }
+}
+
+/// Which part of a connection holds something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Its gate: what is queued and what waits.
+    Gate,
+    /// The client's leg: a message that is not whole.
+    Client,
+    /// Upstream's leg: the same.
+    Upstream,
+}
+
+/// What one connection holds of the budget, in parts that are counted by whoever holds them.
+#[derive(Debug)]
+pub(super) struct Account {
+    budget: Arc<Budget>,
+    parts: [Cell<usize>; 3],
+}
+
+impl Account {
+    pub(super) fn open(budget: &Arc<Budget>) -> Rc<Self> {
+        budget.accounts.fetch_add(1, Relaxed);
+        Rc::new(Self { budget: Arc::clone(budget), parts: Default::default() })
+    }
+
+    /// From now on this part holds so many bytes.
+    pub(super) fn hold(&self, part: Part, bytes: usize) {
+        let before = self.parts[part as usize].replace(bytes);
+        // All workers share the counter; most steps change nothing.
+        if bytes > before {
+            self.budget.held.fetch_add(bytes - before, Relaxed);
+        } else if bytes < before {
+            self.budget.held.fetch_sub(before - bytes, Relaxed);
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.budget.standing(self.bytes())
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts.iter().map(Cell::get).sum()
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes(), Relaxed);
+        self.budget.accounts.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_together_and_given_back() {
+        let budget = Arc::new(Budget::new(1_000));
+        let (one, other) = (Account::open(&budget), Account::open(&budget));
+        one.hold(Part::Gate, 300);
+        one.hold(Part::Client, 200);
+        other.hold(Part::Upstream, 250);
+        assert_eq!(budget.held(), 750);
+        one.hold(Part::Client, 50);
+        assert_eq!(budget.held(), 600);
+        drop(one);
+        assert_eq!(budget.held(), 250);
+        drop(other);
+        assert_eq!((budget.held(), budget.accounts.load(Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn over_the_budget_who_holds_more_than_a_share_has_to_go() {
+        let budget = Arc::new(Budget::new(1_000));
+        let (large, small) = (Account::open(&budget), Account::open(&budget));
+        large.hold(Part::Gate, 600);
+        small.hold(Part::Gate, 150);
+        assert!(!budget.is_tight());
+        assert_eq!([large.standing(), small.standing()], [Standing::Ample; 2]);
+        small.hold(Part::Gate, 151);
+        assert!(budget.is_tight());
+        assert_eq!([large.standing(), small.standing()], [Standing::Tight; 2]);
+        small.hold(Part::Gate, 401);
+        assert_eq!([large.standing(), small.standing()], [Standing::Over, Standing::Tight]);
+        budget.resize(10_000);
+        assert_eq!([large.standing(), small.standing()], [Standing::Ample; 2]);
+    }
+}
