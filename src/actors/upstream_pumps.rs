@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context as TaskContext, Poll},
+    task::{Context as TaskContext, Poll, ready},
 };
 
 use actix::{ActorContext, Context, fut::ActorFuture};
@@ -93,6 +93,12 @@ impl ActorFuture<UpstreamSession> for WritePump {
             }
             // What had to be said has been said.
             Poll::Ready(Ok(())) if act.leaving => {
+                // To end the socket over unread bytes would be a reset, which may overtake the close frame.
+                if act.unread
+                    && let Some(socket) = &mut act.socket
+                {
+                    ready!(socket.poll_end(task));
+                }
                 context.stop();
                 Poll::Ready(())
             }

@@ -49,6 +49,8 @@ pub(super) struct UpstreamSession {
     ended: bool,
     /// Nothing more is read; what is queued still goes out, then the actor stops.
     pub(super) leaving: bool,
+    /// The peer broke off nothing and may still be sending.
+    pub(super) unread: bool,
 }
 
 impl UpstreamSession {
@@ -73,6 +75,7 @@ impl UpstreamSession {
             close_sent: false,
             ended: false,
             leaving: false,
+            unread: false,
         }
     }
 
@@ -209,10 +212,12 @@ impl UpstreamSession {
         match error {
             ReadError::Ended => self.end(LegEnd::Vanished, context),
             ReadError::TooLarge => {
+                self.unread = true;
                 self.close(1009, "");
                 self.end(LegEnd::TooLarge { limit: self.limit }, context);
             }
             ReadError::Protocol(reason) => {
+                self.unread = true;
                 self.close(1002, "");
                 self.end(LegEnd::ProtocolError(reason), context);
             }

@@ -27,6 +27,8 @@ const READ: usize = 16 * 1024;
 const ROOM: usize = 2 * 1024;
 /// A write buffer that grew beyond this is given back when it is empty, and takes no pongs before.
 const KEEP: usize = 64 * 1024;
+/// Reads of what nobody wants that are made in one go.
+const LOST_PER_TURN: usize = 16;
 
 pub(super) struct UpstreamSocket {
     io: BoxedSocket,
@@ -42,6 +44,8 @@ pub(super) struct UpstreamSocket {
     unanswered: Option<Bytes>,
     /// Something has been read since the last frame.
     heard: bool,
+    /// Our side has been ended.
+    ended: bool,
 }
 
 /// Why nothing more can be read.
@@ -72,6 +76,7 @@ impl UpstreamSocket {
             marks: VecDeque::new(),
             unanswered: None,
             heard: false,
+            ended: false,
         })
     }
 
@@ -169,6 +174,23 @@ impl UpstreamSocket {
         ((self.written > before || weight > 0).then_some(weight), state)
     }
 
+    /// Ends our side, behind what was written, and loses what the peer still sends; ready at its end.
+    pub(super) fn poll_end(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        if !self.ended {
+            // A socket that cannot be ended has nothing to read either.
+            self.ended = ready!(Pin::new(&mut self.io).poll_shutdown(task)).is_ok();
+        }
+        for _ in 0..LOST_PER_TURN {
+            self.read.clear();
+            self.read.reserve(READ);
+            if let Ok(0) | Err(_) = ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read)) {
+                return Poll::Ready(());
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     fn poll_drain(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.write.has_remaining() {
             let count = ready!(poll_write_buf(Pin::new(&mut self.io), task, &mut self.write))?;
@@ -245,6 +267,20 @@ mod tests {
             assert!(socket.poll_write(&mut task).1.is_pending());
         }
         assert!(socket.write.len() < KEEP + 256);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_ended_reads_on_up_to_the_peers_end() {
+        let (mut socket, mut peer) = socket(64);
+        let ending = poll_fn(|task| socket.poll_end(task));
+        let sending = async {
+            let mut end = Vec::new();
+            peer.read_to_end(&mut end).await.expect("our side only ends");
+            peer.write_all(&[7; 100 * READ]).await.expect("everything is taken");
+            drop(peer);
+        };
+        tokio::join!(ending, sending);
+        assert!(socket.read.capacity() <= 2 * READ, "what is lost is kept");
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod client_input;
 mod dialling;
 mod endings;
 mod example_functions;
+mod faults;
 mod function_call;
 mod functions;
 #[path = "../grammar/mod.rs"]

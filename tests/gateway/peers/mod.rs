@@ -3,6 +3,8 @@
 
 pub(crate) mod application;
 pub(crate) mod client;
+pub(crate) mod fault_proxy;
+mod fault_pump;
 pub(crate) mod frames;
 pub(crate) mod gateway;
 pub(crate) mod http;

@@ -105,6 +105,11 @@ impl RawPeer {
     pub(crate) async fn send_all(&mut self, frames: &[RawFrame], size: usize) {
         let mut wire = Vec::new();
         frames.iter().for_each(|frame| frame.write(self.side, &mut wire));
+        self.send_bytes(&wire, size).await;
+    }
+
+    /// Sends bytes that need not be frames, in writes of so many.
+    pub(crate) async fn send_bytes(&mut self, wire: &[u8], size: usize) {
         for piece in wire.chunks(size) {
             let written = timeout(PATIENCE, self.writer.write_all(piece)).await;
             if !written.is_ok_and(|written| written.is_ok()) {
@@ -151,6 +156,12 @@ impl RawPeer {
         self.wait(&format!("{frame:?}"), |frames| frames.iter().any(|came| **came == *frame)).await;
     }
 
+    /// Waits until so many data frames have this in their text.
+    pub(crate) async fn expect_said(&self, part: &str, count: usize) {
+        let said = |frames: &[Arc<RawFrame>]| frames.iter().filter(|frame| frame.says(part)).count() >= count;
+        self.wait(&format!("{count} times {part}"), said).await;
+    }
+
     /// Waits for the close frame: its code and reason.
     pub(crate) async fn expect_close(&self) -> (Option<u16>, String) {
         self.expect_opcode(CLOSE, 1).await[0].closes_with()
@@ -184,6 +195,10 @@ impl RawUpstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let port = listener.local_addr().expect("the listener is bound").port();
         Self { listener, port }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of a path.

@@ -58,12 +58,17 @@ impl RawFrame {
         (code, String::from_utf8_lossy(self.payload.get(2..).unwrap_or_default()).into_owned())
     }
 
+    /// Whether it is of a text message and has this in it.
+    pub(crate) fn says(&self, part: &str) -> bool {
+        self.opcode == TEXT && self.payload.windows(part.len()).any(|bytes| bytes == part.as_bytes())
+    }
+
     pub(crate) fn is_data(&self) -> bool {
         self.opcode < CLOSE
     }
 
     /// Its bytes on the wire, behind those that `wire` has.
-    pub(super) fn write(&self, side: Side, wire: &mut Vec<u8>) {
+    pub(crate) fn write(&self, side: Side, wire: &mut Vec<u8>) {
         let mask_bit = if side == Side::Client { 0x80 } else { 0 };
         wire.push(if self.last { 0x80 } else { 0 } | self.opcode);
         match self.payload.len() {

@@ -1,0 +1,9 @@
+//! A bad network between the legs: every ending of a session, and conversations that it must not change.
+
+mod by_client;
+mod by_dial;
+mod by_time;
+mod by_upstream;
+mod endings;
+mod proxy;
+mod stage;
