@@ -256,5 +256,7 @@ pub(super) async fn learns(
         );
     }
     peer.send(&RawFrame::close(code, "")).await;
+    // The gateway would wait a while for a client to do so.
+    peer.hang_up().await;
     peer.expect_end().await;
 }

@@ -118,6 +118,12 @@ impl RawPeer {
         }
     }
 
+    /// Ends its side of the TCP connection.
+    pub(crate) async fn hang_up(&mut self) {
+        // The other side may have been quicker.
+        let _ = self.writer.shutdown().await;
+    }
+
     /// Every frame so far.
     pub(crate) fn frames(&self) -> Vec<Arc<RawFrame>> {
         self.received.borrow().frames.clone()
