@@ -8,6 +8,7 @@ use std::{
 
 use actix_web::{App, HttpServer};
 use clap::{Args, Parser, Subcommand};
+use log::LevelFilter;
 
 use crate::{
     config::{AuthMode, Config, Logging},
@@ -106,10 +107,14 @@ fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// `RUST_LOG` wins over the configured level; other crates are heard from `warn` on.
+/// `RUST_LOG` wins over the configured level; other crates are heard from `warn` on. Two modules repeat values of
+/// headers, which may be keys and tokens, and are not heard below that, whatever is asked for.
 fn start_logging(logging: &Logging) {
     let filter = format!("warn,voxbridge={}", logging.level);
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter)).init();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
+        .filter_module("actix_http::h1::decoder", LevelFilter::Warn)
+        .filter_module("awc::ws", LevelFilter::Warn)
+        .init();
 }
 
 fn serve(config: Config) -> ExitCode {

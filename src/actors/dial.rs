@@ -1,6 +1,6 @@
 //! Dials a backend: with its key, and how often.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::ws::Codec;
@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 
 use super::Destination;
 use crate::{
-    config::{AuthHeader, Backend},
+    config::{AuthHeader, Backend, Scrubber},
     gate::UpstreamError,
     tls::client_config,
     websocket::{websocket_client, websocket_client_to},
@@ -51,6 +51,7 @@ pub struct Dialer {
     timeout: Duration,
     attempts: u32,
     speaks_beta: bool,
+    scrubber: Rc<Scrubber>,
 }
 
 impl Dialer {
@@ -73,12 +74,18 @@ impl Dialer {
             timeout,
             attempts: backend.dial_attempts,
             speaks_beta: backend.speaks_beta(),
+            scrubber: Rc::new(Scrubber::of_backend(backend)),
         }
     }
 
     /// Whether the server takes events in the shape of the beta API.
     pub(super) fn speaks_beta(&self) -> bool {
         self.speaks_beta
+    }
+
+    /// Takes what the server was given of us out of what it says.
+    pub(super) fn scrubber(&self) -> &Rc<Scrubber> {
+        &self.scrubber
     }
 
     /// Dials until the upgrade succeeds or there is no point in going on: a server that answers has
@@ -109,19 +116,21 @@ impl Dialer {
             Err(_) => Err(UpstreamError::TimedOut),
             Ok(Ok((response, framed))) => {
                 let request_id = response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-                Ok(Upgraded { framed, request_id: request_id.map(str::to_owned) })
+                let request_id = request_id.map(|id| self.scrubber.scrub(id).into_owned());
+                Ok(Upgraded { framed, request_id })
             }
-            Ok(Err(error)) => Err(upstream_error(error)),
+            Ok(Err(error)) => Err(upstream_error(error, &self.scrubber)),
         }
     }
 }
 
-fn upstream_error(error: WsClientError) -> UpstreamError {
+/// The server's answer is quoted in some of the errors.
+fn upstream_error(error: WsClientError, scrubber: &Scrubber) -> UpstreamError {
     match error {
         WsClientError::InvalidResponseStatus(status) => UpstreamError::Status(status.as_u16()),
         WsClientError::SendRequest(
             SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout),
         ) => UpstreamError::TimedOut,
-        other => UpstreamError::Unreachable(other.to_string()),
+        other => UpstreamError::Unreachable(scrubber.scrub(&other.to_string()).into_owned()),
     }
 }

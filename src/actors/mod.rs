@@ -148,6 +148,7 @@ pub fn spawn_connection<G: 'static>(
             account,
             trace,
             log_content: runtime.log_content,
+            scrubber: Rc::clone(runtime.dialer.scrubber()),
             functions: runtime.functions.clone(),
             traceparent: traceparent.map(str::to_owned),
             on_end: Box::new(on_end),

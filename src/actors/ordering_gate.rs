@@ -23,6 +23,7 @@ use super::{
     state_machine::StateMachine,
 };
 use crate::{
+    config::Scrubber,
     functions::{Call, ExecutorPool, Outcome},
     gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
     protocol::{ids::CallId, log_field},
@@ -52,6 +53,8 @@ pub(super) struct GateParts {
     pub(super) account: Rc<Account>,
     pub(super) trace: Trace,
     pub(super) log_content: bool,
+    /// What upstream may quote, of frames that are passed through, stands in no line.
+    pub(super) scrubber: Rc<Scrubber>,
     /// Runs functions.
     pub(super) functions: ExecutorPool,
     /// The client's `traceparent` header, for the functions' applications.
@@ -268,12 +271,9 @@ impl OrderingGate {
             describe_effect(effect, self.parts.log_content, &mut line);
         }
         let after = self.gate.phase();
-        log::log!(
-            level,
-            "{} step={} phase={before:?}->{after:?} {input}{line}",
-            self.parts.trace,
-            self.steps
-        );
+        let line = format!("phase={before:?}->{after:?} {input}{line}");
+        let line = self.parts.scrubber.scrub(&line);
+        log::log!(level, "{} step={} {line}", self.parts.trace, self.steps);
     }
 
     fn log_life(&self, before: Phase, effects: &[Effect], now: Instant) {

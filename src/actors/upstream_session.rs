@@ -1,6 +1,7 @@
 //! The upstream's leg: dials, reads, writes. Knows nothing of the client.
 
 use std::{
+    borrow::Cow,
     rc::Rc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -22,7 +23,7 @@ use crate::{
     gate::{Input, Leg, LegEnd, UpstreamError, sendable},
     protocol::{
         self, DecodeError, Opcode, log_field,
-        realtime::{Append, ClientEvent, ServerEvent},
+        realtime::{Append, ClientEvent, Decoded, ServerEvent},
         shorten,
     },
     translate::beta,
@@ -135,6 +136,7 @@ impl UpstreamSession {
                     Some(reason) => (Some(u16::from(reason.code)), reason.description.unwrap_or_default()),
                     None => (None, String::new()),
                 };
+                let reason = self.dialer.scrubber().scrub(&reason).into_owned();
                 self.close(code.filter(|code| sendable(*code)).unwrap_or(1000), "");
                 self.leave(context);
                 self.end(LegEnd::Closed { code, reason }, context);
@@ -166,7 +168,7 @@ impl UpstreamSession {
     fn text(&mut self, text: &[u8], context: &mut Context<Self>) {
         let decoded = str::from_utf8(text)
             .map_err(|error| DecodeError::NotJson { reason: error.to_string() })
-            .and_then(ServerEvent::decode);
+            .and_then(|text| self.decoded(text));
         let input = match decoded {
             Ok(decoded) => {
                 if let Some(damage) = decoded.damage {
@@ -185,6 +187,18 @@ impl UpstreamSession {
             }
         };
         self.tell(input, context);
+    }
+
+    /// An event without the keys that the server may quote. Audio quotes none, and most of what comes is audio.
+    fn decoded(&self, text: &str) -> Result<Decoded, DecodeError> {
+        let decoded = ServerEvent::decode(text);
+        if matches!(&decoded, Ok(Decoded { event: ServerEvent::OutputAudioDelta(_), damage: None })) {
+            return decoded;
+        }
+        match self.dialer.scrubber().scrub(text) {
+            Cow::Borrowed(_) => decoded,
+            Cow::Owned(scrubbed) => ServerEvent::decode(&scrubbed),
+        }
     }
 
     /// The event as text, in the shape that the server takes. (An append is the same in both.)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::check_request::is_variable_name;
 use super::error::ConfigError;
 use super::raw::Raw;
-use super::reader::Reader;
+use super::reader::{Reader, is_short};
 
 /// A secret as it was found.
 pub(super) struct Found {
@@ -16,6 +16,11 @@ pub(super) struct Found {
     pub(super) text: String,
     /// Where it is, in words that begin a reason.
     pub(super) place: String,
+}
+
+/// How a file is named in a refusal. What looks like no path may be the secret itself.
+fn place(file: &str) -> &str {
+    if is_short(file) || file.contains(['/', '.']) { file } else { "the file of that name" }
 }
 
 /// Looks a secret up. `sources` are the keys for the text itself, for the variable's name and for the file's.
@@ -40,7 +45,7 @@ pub(super) fn secret(
         (environment.get(&value).ok_or_else(missing)?.clone(), format!("environment variable {value}"))
     } else if name == file {
         let text = std::fs::read_to_string(&value)
-            .map_err(|error| reader.error(name, format!("cannot read {value}: {error}")))?;
+            .map_err(|error| reader.error(name, format!("cannot read {}: {error}", place(&value))))?;
         (text.trim().to_owned(), value)
     } else {
         (value, "the key".to_owned())

@@ -31,6 +31,7 @@ mod raw;
 mod reader;
 #[cfg(test)]
 pub(crate) mod rsa_key;
+mod scrubber;
 mod service;
 mod show;
 mod show_auth;
@@ -63,6 +64,7 @@ pub use self::error::ConfigError;
 pub use self::functions::{
     BuiltIn, DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, EndpointHost, Functions, Route, Target,
 };
+pub use self::scrubber::Scrubber;
 pub use self::service::{ListenVersion, PathService};
 pub use self::turn_detection::{Eagerness, Transcription, TurnDetection};
 

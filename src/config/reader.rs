@@ -221,7 +221,8 @@ impl<'a> Reader<'a> {
                     Some((last, others)) => format!("{} or {last}", others.join(", ")),
                     None => String::new(),
                 };
-                Err(self.error(name, format!("\"{text}\" is not known, must be {choice}")))
+                let found = if is_short(text) { format!("\"{text}\" is not known, ") } else { String::new() };
+                Err(self.error(name, format!("{found}must be {choice}")))
             }
         }
     }
@@ -281,7 +282,7 @@ impl<'a> Reader<'a> {
             Value::Bool(flag) => flag.to_string(),
             Value::Number(number) if number.is_f64() => "a decimal number".to_owned(),
             Value::Number(_) => "an integer".to_owned(),
-            Value::String(text) if text.chars().count() <= 12 => format!("{text:?}"),
+            Value::String(text) if is_short(text) => format!("{text:?}"),
             Value::String(_) => "text".to_owned(),
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "a table".to_owned(),
@@ -296,6 +297,11 @@ impl<'a> Reader<'a> {
     fn overridden(&self, name: &str) -> bool {
         self.origin.variables.contains_key(&self.key(name))
     }
+}
+
+/// Whether a text is shorter than any key, so that it can be repeated wherever it stands.
+pub(super) fn is_short(text: &str) -> bool {
+    text.chars().count() <= 12
 }
 
 /// A week: longer than any session, and far from what a timer could not hold.

@@ -19,7 +19,7 @@ use super::{
     resolver::Resolver,
 };
 use crate::{
-    config::{Functions, Route, Target},
+    config::{Functions, Route, Scrubber, Target},
     tls::client_config,
     translate::functions::Endpoint,
 };
@@ -86,8 +86,18 @@ impl<'a> Application<'a> {
         Self { all, route, url, trust: 0, is_clients: true }
     }
 
-    /// Asks it to run `call`, again if it may be and is worth it, before `deadline`.
+    /// Asks it to run `call`, again if it may be and is worth it, before `deadline`. What it quotes of the headers that it was sent is taken out
+    /// of its answer.
     pub(super) async fn ask(&self, call: &Call, deadline: Instant, connections: &Connections) -> Outcome {
+        let outcome = self.answered(call, deadline, connections).await;
+        let scrubber = Scrubber::of_route(self.route);
+        match outcome {
+            Ok(content) => Ok(scrubber.scrub(&content).into_owned()),
+            Err(failure) => Err(failure.map_text(|text| scrubber.scrub(text).into_owned())),
+        }
+    }
+
+    async fn answered(&self, call: &Call, deadline: Instant, connections: &Connections) -> Outcome {
         let headers = self.route.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = request::encode(call, self.url, headers, &Uuid::new_v4().to_string());
         let mut retries = if self.route.idempotent { self.route.retries } else { 0 };

@@ -131,6 +131,15 @@ impl Failure {
         }
     }
 
+    /// The same with the application's own words changed.
+    pub(super) fn map_text(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Refused(text) => Self::Refused(change(&text)),
+            Self::NotHttp(Cause(text)) => Self::NotHttp(Cause(change(&text))),
+            other => other,
+        }
+    }
+
     /// Whether an application that may be asked twice is worth being asked again.
     pub(super) const fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Broken(_) | Self::Status(502..=504))

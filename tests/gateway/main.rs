@@ -6,6 +6,7 @@
 
 mod audio;
 mod azure;
+mod canary;
 mod client_input;
 mod dialling;
 mod endings;

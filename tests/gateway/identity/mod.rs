@@ -1,8 +1,6 @@
-//! Who gets in, over real sockets: where a token may stand, what it is good for, what is granted, and that neither a
-//! token nor a key is ever seen where it does not belong.
+//! Who gets in, over real sockets: where a token may stand, what it is good for and what is granted.
 
 mod admission;
-mod canaries;
 mod grants;
 mod rights;
-mod stage;
+pub(crate) mod stage;

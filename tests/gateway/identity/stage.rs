@@ -15,27 +15,27 @@ use crate::peers::reply::Reply;
 use crate::peers::script::Script;
 
 /// The secret for HS256, as it stands nowhere else.
-pub(super) const SECRET: &str = "canary-secret-5e1d-canary-secret-5e1d";
+pub(crate) const SECRET: &str = "canary-secret-5e1d-canary-secret-5e1d";
 /// May do everything, and grant.
-pub(super) const SERVER: &str = "canary-server-token-77aa";
+pub(crate) const SERVER: &str = "canary-server-token-77aa";
 /// For one backend and one function, and not for long.
-pub(super) const KIOSK: &str = "canary-kiosk-token-88bb";
+pub(crate) const KIOSK: &str = "canary-kiosk-token-88bb";
 /// A call of a function that the kiosk may have run.
-pub(super) const CALL: &str = r#"{"id":"call_1","name":"get_weather","arguments":"{}"}"#;
+pub(crate) const CALL: &str = r#"{"id":"call_1","name":"get_weather","arguments":"{}"}"#;
 
-pub(super) struct Stage {
-    pub(super) gateway: Gateway,
-    pub(super) mock: Mock,
-    pub(super) application: Application,
+pub(crate) struct Stage {
+    pub(crate) gateway: Gateway,
+    pub(crate) mock: Mock,
+    pub(crate) application: Application,
 }
 
 impl Stage {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with("", &[]).await
     }
 
     /// The same with more lines of `[auth.jwt]` and some environment.
-    pub(super) async fn start_with(jwt: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(jwt: &str, environment: &[(&str, &str)]) -> Self {
         let application = Application::start(|_| Reply::content("sunny")).await;
         let mock = Mock::start(Script::with_audio()).await;
         let url = mock.url();
@@ -59,25 +59,25 @@ impl Stage {
     }
 
     /// Asks for an upgrade on a path and query, with more header lines.
-    pub(super) async fn upgrade(&self, target: &str, headers: &str) -> Answer {
+    pub(crate) async fn upgrade(&self, target: &str, headers: &str) -> Answer {
         http::get(self.gateway.port(), target, &format!("{UPGRADE}{headers}")).await
     }
 
     /// The same by this token alone.
-    pub(super) async fn upgrade_by(&self, token: &str) -> Answer {
+    pub(crate) async fn upgrade_by(&self, token: &str) -> Answer {
         self.upgrade("/openai", &authorization(token)).await
     }
 
-    pub(super) async fn grant(&self, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn grant(&self, token: &str, body: &Value) -> Answer {
         self.post("/v1/auth/grant", token, &body.to_string()).await
     }
 
-    pub(super) async fn post(&self, path: &str, token: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> Answer {
         http::post(self.gateway.port(), path, &authorization(token), body).await
     }
 
     /// Grants a token, which has to succeed.
-    pub(super) async fn granted(&self, body: &Value) -> String {
+    pub(crate) async fn granted(&self, body: &Value) -> String {
         let answer = self.grant(SERVER, body).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["access_token"].as_str().expect("a token").to_owned()
@@ -85,13 +85,13 @@ impl Stage {
 }
 
 /// A header line with a token.
-pub(super) fn authorization(token: &str) -> String {
+pub(crate) fn authorization(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
 /// Status and code of a refusal, whose body says no more than a code and a description.
 #[track_caller]
-pub(super) fn refusal(answer: &Answer) -> (u16, String) {
+pub(crate) fn refusal(answer: &Answer) -> (u16, String) {
     let body = answer.json();
     let error = body["error"].as_object().unwrap_or_else(|| panic!("no refusal: {body}"));
     assert!(error.len() == 2 && error["description"].is_string(), "{body}");
@@ -100,19 +100,19 @@ pub(super) fn refusal(answer: &Answer) -> (u16, String) {
 
 /// What is refused like this, and how a 401 has to look.
 #[track_caller]
-pub(super) fn assert_refused(answer: &Answer, status: u16, code: &str, what: &str) {
+pub(crate) fn assert_refused(answer: &Answer, status: u16, code: &str, what: &str) {
     assert_eq!(refusal(answer), (status, code.to_owned()), "{what}");
     let wanted = (status == 401).then_some("Bearer");
     assert_eq!(answer.header("www-authenticate"), wanted, "{what}");
 }
 
 /// Seconds of Unix time.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs()
 }
 
 /// Claims that are good for an hour, with these over them.
-pub(super) fn claims(more: &Value) -> Value {
+pub(crate) fn claims(more: &Value) -> Value {
     let mut claims = json!({ "sub": "visitor", "exp": now() + 3600 });
     for (name, value) in more.as_object().expect("claims are an object") {
         claims[name] = value.clone();
@@ -121,7 +121,7 @@ pub(super) fn claims(more: &Value) -> Value {
 }
 
 /// A JWT of these parts, signed by HMAC with this key.
-pub(super) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
+pub(crate) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode_to_string(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message.as_bytes());
@@ -129,6 +129,6 @@ pub(super) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
 }
 
 /// A good JWT with these claims over the usual ones.
-pub(super) fn good(more: &Value) -> String {
+pub(crate) fn good(more: &Value) -> String {
     jwt(&json!({ "alg": "HS256", "typ": "JWT" }), &claims(more), SECRET.as_bytes())
 }

@@ -224,6 +224,12 @@ impl Gateway {
         self.child.id().expect("the gateway is running")
     }
 
+    /// All that it has written so far, to both outputs.
+    pub(crate) fn output(&self) -> String {
+        let printed = self.printed.lock().expect("nobody panics with it").join("\n");
+        format!("{printed}\n{}", self.log())
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
@@ -254,9 +260,18 @@ pub(crate) struct Finished {
 
 /// Runs the binary to its end; `FILE` among the arguments stands for a file that holds `toml`.
 pub(crate) async fn run(arguments: &[&str], toml: &str) -> (Finished, PathBuf) {
+    run_with(arguments, toml, &[]).await
+}
+
+/// The same with some environment.
+pub(crate) async fn run_with(
+    arguments: &[&str],
+    toml: &str,
+    environment: &[(&str, &str)],
+) -> (Finished, PathBuf) {
     let files = TempDir::new().expect("a temporary directory can be made");
     let config = write_config(&files, toml);
-    let mut command = command(&[]);
+    let mut command = command(environment);
     for argument in arguments {
         if *argument == "FILE" {
             command.arg(&config)

@@ -140,6 +140,19 @@ impl RawPeer {
         has(self.head.text.as_bytes()) || self.frames().iter().any(|frame| has(&frame.payload))
     }
 
+    /// Every byte that came, but for the headers of frames.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let frames = self.frames();
+        let payloads = frames.iter().flat_map(|frame| frame.payload.iter().copied());
+        self.head.text.bytes().chain(payloads).collect()
+    }
+
+    /// Waits until this stands in a frame.
+    pub(crate) async fn expect_seen(&self, what: &str) {
+        let has = |frame: &Arc<RawFrame>| frame.payload.windows(what.len()).any(|b| b == what.as_bytes());
+        self.wait(what, |frames| frames.iter().any(has)).await;
+    }
+
     /// Waits for so many data frames; those that have come.
     pub(crate) async fn expect_data(&self, count: usize) -> Vec<Arc<RawFrame>> {
         let wanted = format!("{count} data frames");
@@ -254,9 +267,14 @@ impl Dialled {
     }
 
     /// Answers with this status line and these header lines, each ending in CRLF, and hangs up.
-    pub(crate) async fn refuse(mut self, status: &str, headers: &str) {
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n");
-        self.writer.write_all(answer.as_bytes()).await.expect("the gateway waits for the answer");
+    pub(crate) async fn refuse(self, status: &str, headers: &str) {
+        self.answer(&format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n"))
+            .await;
+    }
+
+    /// Answers with these bytes, whatever they are, and hangs up.
+    pub(crate) async fn answer(mut self, bytes: &str) {
+        self.writer.write_all(bytes.as_bytes()).await.expect("the gateway waits for the answer");
     }
 }
 

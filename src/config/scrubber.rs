@@ -1,0 +1,172 @@
+//! Takes keys out of texts that came from whoever was given them: an upstream or an application may quote a key in
+//! its error, its close reason or its answer, and what it says is shown and logged. Knows nothing of where texts go.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use super::address::is_secret;
+use super::{Backend, BackendUrl, Route, Target};
+
+/// What stands in place of a key.
+const HIDDEN: &str = "***";
+/// A shorter key is none, and stands in texts by chance.
+const SHORTEST_KEY: usize = 8;
+/// The same for a word of a header's value, which need not be a secret at all.
+const SHORTEST_WORD: usize = 12;
+
+/// Takes the keys that one peer was given out of its texts.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Scrubber {
+    /// In every form in which a peer may quote them, the longest first.
+    forms: Vec<String>,
+}
+
+impl Scrubber {
+    /// For what the upstream of `backend` says: its key, what its URLs' queries and `query_defaults` have under a name
+    /// like a key's, and each word of at least 12 bytes in the values of its headers.
+    pub fn of_backend(backend: &Backend) -> Self {
+        let key = backend.api_key.as_ref().map(|key| key.expose().to_owned());
+        let deepgram = backend.deepgram();
+        let transcription = deepgram.and_then(|deepgram| deepgram.transcription_url.as_ref());
+        let urls = [Some(&backend.url), transcription].into_iter().flatten().filter_map(|url| match url {
+            BackendUrl::Remote(url) => Some(url),
+            BackendUrl::SelfPath(_) => None,
+        });
+        let defaults = deepgram.map_or(&[][..], |deepgram| &deepgram.query_defaults);
+        let defaults = defaults.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone());
+        let keys = key.into_iter().chain(urls.flat_map(in_query)).chain(defaults);
+        Self::new(keys, words(backend.headers.values()))
+    }
+
+    /// For what the application of `route` says: what its URL's query has under a name like a key's, and each word of
+    /// at least 12 bytes in the values of its headers.
+    pub fn of_route(route: &Route) -> Self {
+        let url = match &route.target {
+            Target::Url(url) => Some(url),
+            Target::BuiltIn(_) => None,
+        };
+        Self::new(url.into_iter().flat_map(in_query), words(route.headers.values()))
+    }
+
+    fn new(keys: impl Iterator<Item = String>, words: impl Iterator<Item = String>) -> Self {
+        let keys = keys.filter(|key| key.len() >= SHORTEST_KEY);
+        let words = words.filter(|word| word.len() >= SHORTEST_WORD);
+        let mut forms: Vec<String> = keys.chain(words).flat_map(|secret| forms(&secret)).collect();
+        forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        forms.dedup();
+        Self { forms }
+    }
+
+    /// The text without the keys. What ends in the beginning of one, as a text does that was cut, ends before it.
+    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut scrubbed = Cow::Borrowed(text);
+        for form in &self.forms {
+            if scrubbed.contains(form.as_str()) {
+                scrubbed = scrubbed.replace(form.as_str(), HIDDEN).into();
+            }
+            if let Some(length) = cut_off(&scrubbed, form) {
+                let kept = scrubbed.len() - length;
+                scrubbed = format!("{}{HIDDEN}", &scrubbed[..kept]).into();
+            }
+        }
+        scrubbed
+    }
+}
+
+/// Nothing of a key is printed.
+impl std::fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scrubber({})", self.forms.len())
+    }
+}
+
+/// How many bytes at the end of the text are the beginning of a key.
+fn cut_off(text: &str, key: &str) -> Option<usize> {
+    let longest = key.len().min(text.len());
+    // What is configured is ASCII, so that there is no character to cut.
+    (SHORTEST_KEY..=longest).rev().find(|length| text.as_bytes().ends_with(&key.as_bytes()[..*length]))
+}
+
+/// The words of headers' values, because a secret often stands behind its scheme.
+fn words<'a>(values: impl Iterator<Item = &'a String>) -> impl Iterator<Item = String> {
+    values.flat_map(|value| value.split_ascii_whitespace()).map(str::to_owned)
+}
+
+/// The secrets in a URL's query.
+fn in_query(url: &Url) -> Vec<String> {
+    url.query_pairs().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.into_owned()).collect()
+}
+
+/// A secret as it is, as JSON writes it, and as a URL does.
+fn forms(secret: &str) -> [String; 4] {
+    let json = serde_json::to_string(secret).expect("text is JSON");
+    let json = json[1..json.len() - 1].to_owned();
+    let with_slashes = json.replace('/', "\\/");
+    let url = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    [secret.to_owned(), json, with_slashes, url]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Secret;
+    use super::*;
+
+    fn of(key: &str, header: &str) -> Scrubber {
+        let url = BackendUrl::SelfPath("/sim/openai".to_owned());
+        let mut backend = Backend::new("b", "/b", url);
+        backend.api_key = Some(Secret::new(key));
+        backend.headers = [("x-own".to_owned(), header.to_owned())].into();
+        Scrubber::of_backend(&backend)
+    }
+
+    #[test]
+    fn a_key_is_taken_out_in_every_form() {
+        let scrubber = of("sk-a/b+c\"d_0123", "Bearer header-secret-1");
+        for (text, expected) in [
+            ("nothing to hide", "nothing to hide"),
+            ("no key sk-a/b+c\"d_0123!", "no key ***!"),
+            ("sk-a/b+c\"d_0123sk-a/b+c\"d_0123", "******"),
+            (r#"{"message":"sk-a/b+c\"d_0123"}"#, r#"{"message":"***"}"#),
+            (r#"{"message":"sk-a\/b+c\"d_0123"}"#, r#"{"message":"***"}"#),
+            ("?key=sk-a%2Fb%2Bc%22d_0123&x", "?key=***&x"),
+            ("Bearer header-secret-1", "Bearer ***"),
+        ] {
+            assert_eq!(scrubber.scrub(text), expected, "{text}");
+        }
+        assert!(matches!(scrubber.scrub("nothing"), Cow::Borrowed("nothing")));
+        assert_eq!(format!("{scrubber:?}"), "Scrubber(5)");
+    }
+
+    #[test]
+    fn a_key_that_the_end_of_a_text_cuts_is_taken_out() {
+        let scrubber = of("0123456789abcdef", "");
+        for (text, expected) in [
+            ("key: 0123456789abcde", "key: ***"),
+            ("key: 01234567", "key: ***"),
+            ("01234567", "***"),
+            ("key: 0123456", "key: 0123456"),
+            ("01234567, said somebody", "01234567, said somebody"),
+            ("é01234567", "é***"),
+        ] {
+            assert_eq!(scrubber.scrub(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_short_is_no_secret() {
+        let scrubber = of("realtim", "realtime=v1 production");
+        let text = r#"{"type":"realtime","x":"realtime=v1 in production"}"#;
+        assert_eq!(scrubber.scrub(text), text);
+    }
+
+    #[test]
+    fn what_a_route_sends_is_taken_out() {
+        let target = Target::Url("http://app.internal/?code=of+the+query".parse().expect("a url"));
+        let mut route = Route::new(Vec::new(), target);
+        route.headers = [("authorization".to_owned(), "Bearer application-secret".to_owned())].into();
+        let scrubber = Scrubber::of_route(&route);
+        let text = "Bearer application-secret, of the query and of+the+query";
+        assert_eq!(scrubber.scrub(text), "Bearer ***, *** and ***");
+    }
+}
