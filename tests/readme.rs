@@ -313,9 +313,14 @@ fn refusals(source: &'static str) -> BTreeSet<(&'static str, &'static str)> {
 fn the_tables_of_statuses_are_the_ones_in_the_code() {
     let of_calls = refusals(include_str!("../src/server/call_refusal.rs"));
     let mut of_grants = refusals(include_str!("../src/server/grant.rs"));
-    // These both have from one table.
-    of_grants.extend(of_calls.iter().filter(|(_, code)| code.contains("token")));
-    for (header, given) in [("Status", of_calls), ("Status of a grant", of_grants)] {
+    let mut of_upgrades = refusals(include_str!("../src/server/upgrade_refusal.rs"));
+    // These all have from one table.
+    for others in [&mut of_grants, &mut of_upgrades] {
+        others.extend(of_calls.iter().filter(|(_, code)| code.contains("token")));
+    }
+    let tables =
+        [("Status", of_calls), ("Status of a grant", of_grants), ("Status of an upgrade", of_upgrades)];
+    for (header, given) in tables {
         let rows = table(header);
         let told: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1].trim_matches('`'))).collect();
         assert_eq!(told, given, "{header}");

@@ -13,6 +13,7 @@ use super::check_backend::{Surroundings, backend};
 use super::check_functions::{functions, routed_backends};
 use super::check_limits::{limits, process};
 use super::check_paths::{names, paths, self_urls, urls};
+use super::check_proxies::{trusted_proxies, whoever};
 use super::error::ConfigError;
 use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
@@ -67,6 +68,7 @@ pub(super) fn check(
     if !is_anonymous && simulator.enabled && !is_loopback(&server.host) {
         warnings.push("simulator.enabled: the simulators under /sim/ ask for no token".to_owned());
     }
+    warnings.extend(whoever(&server.trusted_proxies));
     for (backend, reader) in backends.iter().zip(&readers) {
         for (key, url) in urls(backend).filter(|(_, url)| url.is_cleartext_to_others()) {
             let key = reader.key(key);
@@ -119,6 +121,7 @@ fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
         drain_timeout: reader
             .seconds_or_off(&raw.drain_timeout_s, "drain_timeout_s", Some(default.drain_timeout))?
             .unwrap_or_default(),
+        trusted_proxies: trusted_proxies(&raw.trusted_proxies, reader)?,
     })
 }
 

@@ -18,6 +18,7 @@ mod check_jwt;
 mod check_limits;
 mod check_openai;
 mod check_paths;
+mod check_proxies;
 mod check_request;
 mod check_secret;
 mod check_tools;
@@ -45,6 +46,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::tls::CertificateFiles;
@@ -107,6 +109,8 @@ pub struct Server {
     pub max_sessions: usize,
     /// How long live connections may take to finish their turns when the program is asked to stop; zero: no time.
     pub drain_timeout: Duration,
+    /// Proxies whose word counts for where a client is: networks, of which IPv4 is never written as IPv6.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// What is logged.
@@ -217,6 +221,7 @@ impl Default for Server {
             workers: 0,
             max_sessions: 5000,
             drain_timeout: Duration::from_secs(25),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct RawServer {
     pub(super) workers: Raw,
     pub(super) max_sessions: Raw,
     pub(super) drain_timeout_s: Raw,
+    pub(super) trusted_proxies: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -30,6 +30,10 @@ pub(super) fn config(config: &Config) -> String {
     out.key("workers", server.workers);
     out.key("max_sessions", server.max_sessions);
     out.key("drain_timeout_s", server.drain_timeout.as_secs());
+    out.key(
+        "trusted_proxies",
+        list(server.trusted_proxies.iter().map(|network| quoted(&network.to_string()))),
+    );
     out.table("[logging]");
     out.key("level", word(&LEVELS, logging.level));
     out.key("log_content", logging.log_content);

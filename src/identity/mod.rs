@@ -61,6 +61,16 @@ pub enum Stranger {
     Crowded,
 }
 
+impl Stranger {
+    /// What the log is told and the sender is not.
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Invalid(reason) => Some(reason),
+            Self::Missing | Self::Expired | Self::Crowded => None,
+        }
+    }
+}
+
 impl Identities {
     /// Those of a configuration.
     pub fn new(auth: &Auth) -> Self {

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde_json::json;
 
-use super::{body::Unread, function_call::METHODS};
+use super::{body::Unread, function_call::METHODS, http::RETRY_AFTER};
 use crate::identity::Stranger;
 
 /// Why there is no result. `Display` is the text for the caller, who may hand it to the model.
@@ -78,6 +78,17 @@ impl Refusal {
         }
     }
 
+    /// What only the log is told.
+    pub(super) const fn reason(self) -> Option<&'static str> {
+        let Self::Stranger(stranger) = self else { return None };
+        stranger.reason()
+    }
+
+    /// Whether the function may have been run all the same.
+    pub(super) const fn was_run(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Gone)
+    }
+
     /// The answer, but for what CORS adds.
     pub(super) fn answer(self) -> HttpResponse {
         let (status, code) = self.status_and_code();
@@ -86,14 +97,14 @@ impl Refusal {
         let mut add = |name, value| answer.headers_mut().insert(name, HeaderValue::from_static(value));
         match self {
             Self::Method => _ = add(header::ALLOW, METHODS),
-            Self::Busy | Self::Stranger(Stranger::Crowded) => _ = add(header::RETRY_AFTER, "1"),
+            Self::Busy => _ = add(header::RETRY_AFTER, "1"),
+            Self::Stopping | Self::Stranger(Stranger::Crowded) => _ = add(header::RETRY_AFTER, RETRY_AFTER),
             Self::Stranger(Stranger::Missing | Stranger::Invalid(_) | Stranger::Expired) => {
                 add(header::WWW_AUTHENTICATE, "Bearer");
             }
             // What is still on its way is not waited for.
             Self::TooLarge(_) | Self::SlowBody => _ = add(header::CONNECTION, "close"),
             Self::Origin
-            | Self::Stopping
             | Self::Function
             | Self::MediaType
             | Self::BrokenBody

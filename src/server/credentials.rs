@@ -7,7 +7,7 @@ use actix_web::{
 };
 use url::form_urlencoded;
 
-use super::{call_refusal::Refusal, http::refusal};
+use super::{call_refusal::Refusal, http::refusal, refusal_log::log_refusal};
 use crate::identity::{Identities, Identity, Stranger};
 
 /// The words for a token, as schemes of `Authorization` and as subprotocols in front of one.
@@ -25,20 +25,9 @@ pub(super) fn identify(request: &HttpRequest, identities: &Identities) -> Result
 pub(super) fn refused(request: &HttpRequest, stranger: Stranger) -> HttpResponse {
     let reason = Refusal::Stranger(stranger);
     let (status, code) = reason.status_and_code();
-    let why = match stranger {
-        Stranger::Invalid(why) => format!(" reason={why:?}"),
-        Stranger::Missing | Stranger::Expired | Stranger::Crowded => String::new(),
-    };
-    log::info!("refused path={} peer={:?} code={code}{why}", request.path(), request.peer_addr());
+    log_refusal(request, request.path(), None, code, stranger.reason());
     let status = StatusCode::from_u16(status).expect("the table holds statuses");
-    let mut answer = refusal(status, code, &reason.to_string());
-    let headers = reason.answer();
-    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
-        if let Some(value) = headers.headers().get(&name) {
-            answer.headers_mut().insert(name, value.clone());
-        }
-    }
-    answer
+    refusal(status, code, &reason.to_string())
 }
 
 /// The token of a request: in `Authorization`, behind its word among the subprotocols, or in the query, where the last
@@ -133,7 +122,7 @@ mod tests {
             (
                 Stranger::Crowded,
                 503,
-                ("retry-after", "1"),
+                ("retry-after", "5"),
                 r#"{"error":{"code":"too_many_tokens","description":"too many tokens for one use are remembered"}}"#,
             ),
         ] {

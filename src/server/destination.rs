@@ -59,7 +59,7 @@ impl Own {
 }
 
 /// Why a client that asks for a service has come to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoService {
     /// `service` is neither `agent` nor `transcription`.
     Unknown,

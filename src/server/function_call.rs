@@ -1,7 +1,7 @@
 //! `POST /function-call`: runs one function call for a page that was handed it, on the pool that runs the
 //! calls of sessions. Knows neither sessions nor how a function is run.
 
-use std::{fmt, future::pending, net::SocketAddr};
+use std::{fmt, future::pending};
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
@@ -19,8 +19,10 @@ use super::{
     body::{self, Readers},
     call_body::{self, CallBody},
     call_refusal::Refusal,
+    client_address::Sender,
     credentials::identify,
     origins::{Origins, Verdict},
+    refusal_log::line_of,
     sessions::Sessions,
     upgrade::is_loggable,
 };
@@ -28,7 +30,7 @@ use crate::{
     actors::ClientSocket,
     config::Config,
     functions::{Call, ExecutorPool, Failure},
-    identity::{Identities, Stranger},
+    identity::Identities,
     protocol::log_field,
 };
 
@@ -169,7 +171,7 @@ fn text_of(request: &HttpRequest, name: &str) -> Option<String> {
 /// What the log says of a request, whether or not it comes to its end: arguments and results are no part of it.
 struct LogLine {
     trace: Option<String>,
-    peer: Option<SocketAddr>,
+    sender: Sender,
     /// Whose token it came with.
     subject: Option<String>,
     function: Option<String>,
@@ -191,7 +193,7 @@ impl LogLine {
         let trace = text_of(request, "x-trace-id").or_else(|| text_of(request, "traceparent"));
         Self {
             trace: trace.filter(|name| is_loggable(name)),
-            peer: request.peer_addr(),
+            sender: Sender::of(request),
             subject: None,
             function: None,
             began: Instant::now(),
@@ -205,6 +207,13 @@ impl Drop for LogLine {
         let level = match &self.ended {
             Ended::Preflight => return,
             Ended::Failed(failure) => failure.log_level(),
+            Ended::Refused(refusal) if !refusal.was_run() => {
+                let (_, code) = refusal.status_and_code();
+                if let Some(left_out) = line_of(code, refusal.reason()) {
+                    log::info!("{self}{left_out}");
+                }
+                return;
+            }
             Ended::Early | Ended::Answered | Ended::Refused(_) => Level::Info,
         };
         log::log!(level, "{self}");
@@ -216,7 +225,7 @@ impl fmt::Display for LogLine {
         let trace = self.trace.as_deref().unwrap_or("-");
         let function = self.function.as_deref().unwrap_or("-");
         let took = self.began.elapsed().as_millis();
-        write!(f, "function call trace={trace} peer={:?} ", self.peer)?;
+        write!(f, "function call trace={trace} {} ", self.sender)?;
         if let Some(subject) = &self.subject {
             write!(f, "subject={} ", log_field(subject))?;
         }
@@ -229,9 +238,9 @@ impl fmt::Display for LogLine {
             Ended::Refused(refusal) => {
                 let (status, code) = refusal.status_and_code();
                 write!(f, "status={status} outcome={code}")?;
-                match refusal {
-                    Refusal::Stranger(Stranger::Invalid(reason)) => write!(f, " reason={reason:?}"),
-                    _ => Ok(()),
+                match refusal.reason() {
+                    Some(reason) => write!(f, " reason={reason:?}"),
+                    None => Ok(()),
                 }
             }
         }

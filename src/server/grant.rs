@@ -16,10 +16,12 @@ use serde_json::json;
 use super::{
     body::{self, Readers, Unread},
     call_refusal,
+    client_address::Sender,
     credentials::{identify, refused},
     grant_body::{self, BadWish},
     http::refusal,
     origins::{Origins, Verdict},
+    refusal_log::log_refusal,
     sessions::Sessions,
 };
 use crate::{
@@ -109,7 +111,8 @@ async fn grant(
 fn log_grant(request: &HttpRequest, giver: &Identity, subject: Option<&str>, expires_in: u64) {
     let own = giver.subject.as_deref().unwrap_or_default();
     let (own, subject) = (log_field(own), log_field(subject.unwrap_or(own)));
-    log::info!("granted peer={:?} subject={subject} by={own} expires_in_s={expires_in}", request.peer_addr());
+    let sender = Sender::of(request);
+    log::info!("granted {sender} subject={subject} by={own} expires_in_s={expires_in}");
 }
 
 /// Whether there is anything to read. Deepgram's callers may send nothing at all.
@@ -144,16 +147,15 @@ impl Refusal {
             return refused(request, *stranger);
         }
         let (status, code) = self.status_and_code();
-        log::info!("refused path={} peer={:?} code={code}", request.path(), request.peer_addr());
+        log_refusal(request, request.path(), None, code, None);
         let status = StatusCode::from_u16(status).expect("the table holds statuses");
         let mut answer = refusal(status, code, &self.to_string());
         let mut add = |name, value| _ = answer.headers_mut().insert(name, HeaderValue::from_static(value));
         match self {
             Self::Method => add(header::ALLOW, "POST"),
-            Self::Body(Unread::Busy) => add(header::RETRY_AFTER, "1"),
             // What is still on its way is not waited for.
             Self::Body(Unread::TooLarge(_) | Unread::Slow) => add(header::CONNECTION, "close"),
-            Self::Body(Unread::MediaType | Unread::Broken)
+            Self::Body(Unread::MediaType | Unread::Broken | Unread::Busy)
             | Self::Origin
             | Self::Stopping
             | Self::Stranger(_)

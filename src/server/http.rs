@@ -1,24 +1,45 @@
 //! The plain HTTP paths, and the shape of the refusals of all but function calls.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse, Resource, Route,
+    http::{StatusCode, header},
+    web,
+};
 use serde_json::json;
 
 use super::{
     credentials::{identify, refused},
+    refusal_log::log_refusal,
     sessions::Sessions,
 };
-use crate::{config::Config, identity::Identities};
+use crate::{config::Config, identity::Identities, protocol::log_field};
+
+/// When somebody may ask again for whom there is no room at the moment, seconds.
+pub(super) const RETRY_AFTER: &str = "5";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.route("/health", web::get().to(health))
-        .route("/ready", web::get().to(ready))
-        .route("/v1/backends", web::get().to(backends))
+    app.service(page("/health", web::get().to(health)))
+        .service(page("/ready", web::get().to(ready)))
+        .service(page("/v1/backends", web::get().to(backends)))
         .default_service(web::to(not_found));
 }
 
-/// A refusal: a status and a JSON body that says why.
+/// A path that takes GET alone.
+fn page(path: &str, get: Route) -> Resource {
+    web::resource(path).route(get).default_service(web::to(only_get))
+}
+
+/// A refusal: a status, a JSON body that says why, and the header that belongs to every one of this status.
 pub(super) fn refusal(status: StatusCode, code: &str, description: &str) -> HttpResponse {
-    HttpResponse::build(status).json(json!({ "error": { "code": code, "description": description } }))
+    let mut answer = HttpResponse::build(status);
+    match status {
+        StatusCode::UNAUTHORIZED => _ = answer.insert_header((header::WWW_AUTHENTICATE, "Bearer")),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        }
+        _ => {}
+    }
+    answer.json(json!({ "error": { "code": code, "description": description } }))
 }
 
 async fn health() -> HttpResponse {
@@ -57,6 +78,16 @@ async fn backends(
     HttpResponse::Ok().json(json!({ "backends": list }))
 }
 
-async fn not_found() -> HttpResponse {
-    refusal(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+async fn only_get(request: HttpRequest) -> HttpResponse {
+    const CODE: &str = "method_not_allowed";
+    log_refusal(&request, request.path(), None, CODE, None);
+    let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, CODE, "this path takes GET");
+    answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
+    answer
+}
+
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    const CODE: &str = "not_found";
+    log_refusal(&request, &log_field(request.path()), None, CODE, None);
+    refusal(StatusCode::NOT_FOUND, CODE, "there is nothing at this path")
 }

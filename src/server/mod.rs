@@ -7,16 +7,21 @@
 mod body;
 mod call_body;
 mod call_refusal;
+mod client_address;
 mod credentials;
 mod destination;
+mod forwarded;
 mod function_call;
 mod grant;
 mod grant_body;
 mod http;
 mod listener;
 mod origins;
+mod refusal_log;
 mod sessions;
+mod shares;
 mod upgrade;
+mod upgrade_refusal;
 
 use std::{
     future::{Future, pending},
@@ -39,6 +44,7 @@ use crate::{
     tls::OwnCertificate,
 };
 use body::Readers;
+use client_address::TrustedProxies;
 use destination::{Destinations, Own};
 use listener::Listener;
 use origins::Origins;
@@ -82,12 +88,13 @@ impl Server {
     /// Serves until `stop` is ready, then ends every session and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { config, simulator, certificate, listener, address } = self;
-        let sessions = Arc::new(Sessions::new(config.server.max_sessions));
+        let sessions = Arc::new(Sessions::new());
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
         let origins = web::Data::new(Origins::new(&config.auth));
         let identities = web::Data::new(Identities::new(&config.auth));
         let budget = Arc::new(Budget::new(config.process.bytes));
+        let proxies = web::Data::new(TrustedProxies::new(&config.server.trusted_proxies));
         let functions = ExecutorPool::start(Arc::clone(&config.functions));
         let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
         let own = Own::new(address, certificate.is_some());
@@ -105,6 +112,7 @@ impl Server {
                 .app_data(web::Data::from(Arc::clone(&config)))
                 .app_data(origins.clone())
                 .app_data(identities.clone())
+                .app_data(proxies.clone())
                 .app_data(web::Data::new(functions.clone()))
                 .app_data(readers.clone())
                 .service(function_call::resource())

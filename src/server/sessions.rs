@@ -9,10 +9,10 @@ use std::{
 use actix::{Addr, WeakAddr};
 use tokio::sync::watch;
 
+use super::shares::{Holder, Places, Shares};
 use crate::actors::{OrderingGate, Shutdown};
 
 pub(super) struct Sessions {
-    limit: usize,
     stopping: watch::Sender<bool>,
     open: Mutex<Open>,
 }
@@ -21,26 +21,33 @@ pub(super) struct Sessions {
 struct Open {
     tickets: u64,
     gates: HashMap<u64, Option<WeakAddr<OrderingGate>>>,
+    shares: Shares,
 }
 
 /// One session's place; dropping it frees the place.
 pub(super) struct Ticket {
     sessions: Arc<Sessions>,
     number: u64,
+    holder: Holder,
 }
 
-/// Why there is no place.
+/// Why there is no place, in the order in which it is judged: what holds for everybody at this moment before what one
+/// may have, and that before the last place is given away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoPlace {
-    /// As many sessions are open as may be.
-    Full,
     /// The program stops.
     Stopping,
+    /// The client's address has as many sessions as it may.
+    AddressFull,
+    /// The token's subject has as many sessions as it may.
+    SubjectFull,
+    /// As many sessions are open as may be.
+    Full,
 }
 
 impl Sessions {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, stopping: watch::Sender::new(false), open: Mutex::default() }
+    pub(super) fn new() -> Self {
+        Self { stopping: watch::Sender::new(false), open: Mutex::default() }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -48,19 +55,21 @@ impl Sessions {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more session.
-    pub(super) fn admit(self: &Arc<Self>) -> Result<Ticket, NoPlace> {
+    /// A place for one more session, which is `holder`'s.
+    pub(super) fn admit(self: &Arc<Self>, holder: Holder, places: &Places) -> Result<Ticket, NoPlace> {
+        let mut open = self.open();
         if self.stopping() {
             return Err(NoPlace::Stopping);
         }
-        let mut open = self.open();
-        if open.gates.len() >= self.limit {
+        open.shares.judge(&holder, places)?;
+        if open.gates.len() >= places.in_all {
             return Err(NoPlace::Full);
         }
+        open.shares.add(&holder);
         open.tickets += 1;
         let number = open.tickets;
         open.gates.insert(number, None);
-        Ok(Ticket { sessions: Arc::clone(self), number })
+        Ok(Ticket { sessions: Arc::clone(self), number, holder })
     }
 
     /// Names the gate of a session, if the session is still open. One that was admitted just before the
@@ -117,29 +126,76 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.sessions.open().gates.remove(&self.number);
+        let mut open = self.sessions.open();
+        open.gates.remove(&self.number);
+        open.shares.remove(&self.holder);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+
+    fn places(in_all: usize, per_address: u32, per_subject: u32) -> Places {
+        Places {
+            in_all,
+            per_address: NonZeroU32::new(per_address),
+            per_subject: NonZeroU32::new(per_subject),
+        }
+    }
+
+    fn holder(last: u8, subject: Option<&str>) -> Holder {
+        Holder::new([192, 0, 2, last].into(), subject)
+    }
 
     #[test]
     fn there_are_as_many_places_as_configured_and_a_freed_one_can_be_taken_again() {
-        let sessions = Arc::new(Sessions::new(2));
-        let first = sessions.admit().expect("the first place");
-        let _second = sessions.admit().expect("the second place");
-        assert_eq!(sessions.admit().err(), Some(NoPlace::Full));
+        let sessions = Arc::new(Sessions::new());
+        let admit = || sessions.admit(holder(1, None), &places(2, 0, 0));
+        let first = admit().expect("the first place");
+        let _second = admit().expect("the second place");
+        assert_eq!(admit().err(), Some(NoPlace::Full));
         drop(first);
         assert_eq!(sessions.len(), 1);
-        assert!(sessions.admit().is_ok());
+        assert!(admit().is_ok());
+    }
+
+    #[test]
+    fn what_one_may_have_is_judged_before_what_all_may() {
+        let sessions = Arc::new(Sessions::new());
+        let admit =
+            |last, subject| sessions.admit(holder(last, Some(subject)), &places(2, 1, 1)).map(drop).err();
+        let first = sessions.admit(holder(1, Some("a")), &places(2, 1, 1)).expect("the first place");
+        assert_eq!(admit(1, "b"), Some(NoPlace::AddressFull));
+        assert_eq!(admit(2, "a"), Some(NoPlace::SubjectFull));
+        let second = sessions.admit(holder(2, Some("b")), &places(2, 1, 1)).expect("the second place");
+        assert_eq!(admit(1, "c"), Some(NoPlace::AddressFull), "though every place is taken as well");
+        assert_eq!(admit(3, "b"), Some(NoPlace::SubjectFull));
+        assert_eq!(admit(3, "c"), Some(NoPlace::Full));
+        drop(first);
+        assert_eq!(admit(1, "a"), None, "one who was refused has taken nothing");
+        drop(second);
+        assert!(sessions.open().shares.is_empty());
+    }
+
+    #[test]
+    fn limits_may_change_while_sessions_are_open() {
+        let sessions = Arc::new(Sessions::new());
+        let admit = |limits| sessions.admit(holder(1, Some("a")), &limits);
+        let held: Vec<_> = (0..3).map(|_| admit(places(9, 0, 0)).expect("there is no limit")).collect();
+        assert_eq!(admit(places(9, 3, 0)).err(), Some(NoPlace::AddressFull));
+        assert_eq!(admit(places(9, 0, 2)).err(), Some(NoPlace::SubjectFull));
+        assert_eq!(admit(places(1, 0, 0)).err(), Some(NoPlace::Full));
+        drop(held);
+        assert!(sessions.open().shares.is_empty());
     }
 
     #[actix_web::test]
     async fn nobody_is_admitted_once_the_program_stops() {
-        let sessions = Arc::new(Sessions::new(2));
+        let sessions = Arc::new(Sessions::new());
         sessions.end_all(Duration::ZERO).await;
-        assert_eq!(sessions.admit().err(), Some(NoPlace::Stopping));
+        assert_eq!(sessions.admit(holder(1, None), &places(2, 0, 0)).err(), Some(NoPlace::Stopping));
     }
 }

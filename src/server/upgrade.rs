@@ -2,25 +2,25 @@
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
-use actix_web::{
-    HttpRequest, HttpResponse, Resource,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, Resource, http::header, web};
+use actix_web_actors::ws::handshake;
 use uuid::Uuid;
 
 use super::{
-    credentials::{identify, refused},
-    destination::{Destinations, NoService},
-    http::refusal,
+    client_address::Sender,
+    credentials::identify,
+    destination::Destinations,
     origins::{Origins, Verdict},
-    sessions::{NoPlace, Sessions},
+    refusal_log::log_refusal,
+    sessions::{Sessions, Ticket},
+    shares::{Holder, Places},
+    upgrade_refusal::NoUpgrade,
 };
 use crate::{
-    actors::{BackendRuntime, Trace, spawn_connection},
-    config::{FunctionCalls, Rights},
+    actors::{BackendRuntime, Destination, Trace, spawn_connection},
+    config::{Config, FunctionCalls, Rights},
     gate::Limits,
-    identity::Identities,
+    identity::{Identities, Identity},
     protocol::log_field,
 };
 
@@ -39,25 +39,37 @@ pub(super) struct Door {
 /// The resource of one of a backend's paths.
 pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
     let path: Rc<str> = path.into();
+    let refusing = Rc::clone(&path);
     web::resource(&*path)
         .route(web::get().to(
             move |request: HttpRequest,
                   payload: web::Payload,
                   sessions: web::Data<Sessions>,
+                  config: web::Data<Config>,
                   origins: web::Data<Origins>,
                   identities: web::Data<Identities>| {
-                let deciders = (&**origins, &**identities);
-                let answer = upgrade(&request, &path, payload, &sessions.into_inner(), deciders, &door);
+                let deciders = Deciders {
+                    places: Places::new(&config),
+                    sessions: sessions.into_inner(),
+                    origins: &origins,
+                    identities: &identities,
+                };
+                let answer = upgrade(&request, &path, payload, &deciders, &door);
                 async move { answer }
             },
         ))
-        .default_service(web::to(|| async {
-            refusal(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this path takes GET with an upgrade",
-            )
+        .default_service(web::to(move |request: HttpRequest| {
+            let answer = refuse(&request, &refusing, None, NoUpgrade::Method);
+            async move { answer }
         }))
+}
+
+/// Who has a say in whether somebody gets in.
+struct Deciders<'d> {
+    places: Places,
+    sessions: Arc<Sessions>,
+    origins: &'d Origins,
+    identities: &'d Identities,
 }
 
 /// `path` is the one of the configuration: the request may write it in another way.
@@ -65,68 +77,71 @@ fn upgrade(
     request: &HttpRequest,
     path: &str,
     payload: web::Payload,
-    sessions: &Arc<Sessions>,
-    (origins, identities): (&Origins, &Identities),
+    deciders: &Deciders<'_>,
     door: &Door,
 ) -> HttpResponse {
-    if !is_websocket(request) {
-        let mut answer =
-            refusal(StatusCode::UPGRADE_REQUIRED, "upgrade_required", "this path speaks websocket");
-        answer.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-        return answer;
-    }
-    if origins.judge(request.headers()) == Verdict::Refused {
-        return refusal(StatusCode::FORBIDDEN, "origin_not_allowed", "pages of this origin may not connect");
-    }
-    let name = &door.runtime.backend.name;
-    let identity = match identify(request, identities) {
-        Ok(identity) => identity,
-        Err(stranger) => return refused(request, stranger),
+    let mut subject = None;
+    let admitted = admit(request, path, deciders, door, &mut subject);
+    let Admitted { identity, destination, ticket, sender } = match admitted {
+        Ok(admitted) => admitted,
+        Err(reason) => return refuse(request, path, subject.as_deref(), reason),
     };
-    let subject = identity.subject.as_deref().map(|subject| format!(" subject={}", log_field(subject)));
-    let subject = subject.unwrap_or_default();
-    if !identity.rights.allow_backend(name) {
-        log::info!("refused path={path} peer={:?}{subject} code=backend_not_allowed", request.peer_addr());
-        return refusal(StatusCode::FORBIDDEN, "backend_not_allowed", "the token is not for this backend");
-    }
-    let destination = match door.destinations.of(path, request.query_string()) {
-        Ok(destination) => destination,
-        Err(NoService::Unknown) => {
-            let description = "service must be \"agent\" or \"transcription\"";
-            return refusal(StatusCode::BAD_REQUEST, "unknown_service", description);
-        }
-        Err(NoService::NoTranscription) => {
-            let description = "this backend has no transcription_url";
-            return refusal(StatusCode::BAD_REQUEST, "no_transcription", description);
-        }
-    };
-    let ticket = match sessions.admit() {
-        Ok(ticket) => ticket,
-        Err(NoPlace::Full) => {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", "every session is taken");
-        }
-        Err(NoPlace::Stopping) => {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
-        }
-    };
-    if door.runtime.budget.is_tight() {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "the gateway is short of memory");
-    }
-    // From here on nothing but the handshake itself can go wrong.
-    if let Err(stranger) = identities.admit(&identity) {
-        return refused(request, stranger);
-    }
-    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), name.clone());
+    let name = door.runtime.backend.name.clone();
+    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), name);
     let number = ticket.number();
     let runtime = within(&door.runtime, &identity.rights);
-    match spawn_connection(&runtime, request, payload, destination, trace.clone(), ticket) {
-        Ok(connection) => {
-            sessions.register(number, &connection.gate);
-            log::info!("{trace} connected path={path} peer={:?}{subject}", request.peer_addr());
-            connection.response
-        }
-        Err(error) => refusal(StatusCode::BAD_REQUEST, "bad_handshake", &error.to_string()),
+    let connection = spawn_connection(&runtime, request, payload, destination, trace.clone(), ticket)
+        .expect("the handshake has been checked");
+    deciders.sessions.register(number, &connection.gate);
+    let subject = subject.map(|subject| format!(" subject={}", log_field(&subject))).unwrap_or_default();
+    log::info!("{trace} connected path={path} {sender}{subject}");
+    connection.response
+}
+
+/// Somebody who gets in.
+struct Admitted {
+    identity: Identity,
+    destination: Destination,
+    ticket: Ticket,
+    sender: Sender,
+}
+
+/// Lets a request in or not. Whose it is stands in `subject` in either case, as soon as it is known.
+fn admit(
+    request: &HttpRequest,
+    path: &str,
+    deciders: &Deciders<'_>,
+    door: &Door,
+    subject: &mut Option<String>,
+) -> Result<Admitted, NoUpgrade> {
+    let Deciders { places, sessions, origins, identities } = deciders;
+    if !is_websocket(request) {
+        return Err(NoUpgrade::NotWebsocket);
     }
+    if origins.judge(request.headers()) == Verdict::Refused {
+        return Err(NoUpgrade::Origin);
+    }
+    let identity = identify(request, identities)?;
+    subject.clone_from(&identity.subject);
+    if !identity.rights.allow_backend(&door.runtime.backend.name) {
+        return Err(NoUpgrade::Backend);
+    }
+    let destination = door.destinations.of(path, request.query_string())?;
+    handshake(request)?;
+    if door.runtime.budget.is_tight() {
+        return Err(NoUpgrade::Overloaded);
+    }
+    let sender = Sender::of(request);
+    let ticket = sessions.admit(Holder::new(sender.client(), subject.as_deref()), places)?;
+    // Last of all: who is refused for another reason may come again with the same token.
+    identities.admit(&identity)?;
+    Ok(Admitted { identity, destination, ticket, sender })
+}
+
+fn refuse(request: &HttpRequest, path: &str, subject: Option<&str>, reason: NoUpgrade) -> HttpResponse {
+    let (_, code) = reason.status_and_code();
+    log_refusal(request, path, subject, code, reason.reason());
+    reason.answer()
 }
 
 /// What a connection with these rights runs on: its length is the shorter one, and of functions those that a token

@@ -7,6 +7,7 @@ mod deepgram;
 mod environment;
 mod functions;
 mod limits;
+mod proxies;
 mod refused;
 mod routed_backends;
 mod shown;

@@ -17,6 +17,7 @@ port = 8080
 workers = 0
 max_sessions = 5000
 drain_timeout_s = 25
+trusted_proxies = []
 
 [logging]
 level = "info"
@@ -139,7 +140,7 @@ messages_per_s = 0
 #[test]
 fn everything_but_secrets_reads_back() {
     let text = format!(
-        "[server]\nhost = \"::\"\ndrain_timeout_s = 0\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
+        "[server]\nhost = \"::\"\ndrain_timeout_s = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:1.2.3.4\"]\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
          [functions]\nmax_queued = 0\nallowed_endpoint_hosts = [\"Example.com:443\", \"[::1]\"]\n\
          [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
          [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\

@@ -1,9 +1,11 @@
 //! Plain HTTP requests: what is refused before an upgrade, and what needs none.
 //! Knows HTTP/1.1 as far as a status, headers and a body of known length.
 
+use std::net::Ipv4Addr;
+
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::s;
@@ -47,8 +49,15 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the gateway accepts connections");
-        Self { stream, received: Vec::new() }
+        Self::open_from(Ipv4Addr::LOCALHOST, port).await
+    }
+
+    /// The same from this address of loopback.
+    pub(crate) async fn open_from(source: Ipv4Addr, port: u16) -> Self {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        socket.bind((source, 0).into()).expect("all of 127.0.0.0/8 is this machine");
+        let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await;
+        Self { stream: stream.expect("the gateway accepts connections"), received: Vec::new() }
     }
 
     /// Sends the head of a request, with header lines that end in CRLF each.
