@@ -1,5 +1,7 @@
 //! The command line: what may be said, and what each command does.
 
+mod signals;
+
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -16,6 +18,7 @@ use crate::{
     simulator,
     talk::{TalkArgs, talk},
 };
+use signals::Signals;
 
 /// A real-time voice-agent gateway.
 #[derive(Debug, Parser)]
@@ -130,6 +133,12 @@ fn serve(config: Config) -> ExitCode {
         Ok(server) => server,
         Err(error) => return failed(&format!("{}:{}: {error}", where_from.0, where_from.1), 1),
     };
+    // Before anybody can know that there is a process to send one to.
+    let system = actix_web::rt::System::new();
+    let signals = match system.block_on(async { Signals::watch() }) {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("signals cannot be watched: {error}"), 1),
+    };
     let address = server.address();
     let (http, ws) = if tls.is_some() { ("https", "wss") } else { ("http", "ws") };
     announce(&format!("voxbridge {} listening on {http}://{address}", env!("CARGO_PKG_VERSION")));
@@ -139,7 +148,7 @@ fn serve(config: Config) -> ExitCode {
             "try: voxbridge talk --url {ws}://{address}{path}{token}{ca} --text \"What time is it?\""
         ));
     }
-    finished(actix_web::rt::System::new().block_on(server.run(stop_signal())))
+    finished(system.block_on(server.run(signals.requests())))
 }
 
 fn simulate(args: SimulateArgs) -> ExitCode {
@@ -171,19 +180,5 @@ fn finished(result: io::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error, 1),
-    }
-}
-
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        log::error!("signals cannot be watched, only a kill will stop this");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => (),
-        _ = terminate.recv() => (),
     }
 }

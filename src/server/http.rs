@@ -47,7 +47,7 @@ async fn health() -> HttpResponse {
 }
 
 async fn ready(sessions: web::Data<Sessions>) -> HttpResponse {
-    if sessions.stopping() {
+    if sessions.draining() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
     }
     HttpResponse::Ok().json(json!({ "status": "ready" }))

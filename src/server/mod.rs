@@ -10,6 +10,7 @@ mod call_refusal;
 mod client_address;
 mod credentials;
 mod destination;
+mod drain;
 mod forwarded;
 mod function_call;
 mod grant;
@@ -18,21 +19,24 @@ mod http;
 mod listener;
 mod origins;
 mod refusal_log;
+mod request;
 mod sessions;
 mod shares;
 mod upgrade;
 mod upgrade_refusal;
 
 use std::{
-    future::{Future, pending},
+    future::pending,
     io,
     net::{SocketAddr, TcpListener},
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App, web};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::{
     actors::{BackendRuntime, Budget, Dialer, OwnListener},
@@ -46,13 +50,13 @@ use crate::{
 use body::Readers;
 use client_address::TrustedProxies;
 use destination::{Destinations, Own};
+use drain::Ended;
 use listener::Listener;
 use origins::Origins;
 use sessions::Sessions;
 use upgrade::Door;
 
-/// How long live sessions have for their close frames when the program stops.
-const GOODBYE: Duration = Duration::from_secs(5);
+pub use request::Request;
 
 /// How often the files of the certificate are looked at.
 const CERTIFICATE_LOOKS: Duration = Duration::from_secs(1);
@@ -85,12 +89,13 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready, then ends every session and returns.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    /// Serves until `requests` asks for the end, then ends every session and returns. If they end, nobody asks any more.
+    pub async fn run(self, requests: impl Stream<Item = Request>) -> io::Result<()> {
         let Self { config, simulator, certificate, listener, address } = self;
         let sessions = Arc::new(Sessions::new());
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
+        let patience = config.server.drain_timeout;
         let origins = web::Data::new(Origins::new(&config.auth));
         let identities = web::Data::new(Identities::new(&config.auth));
         let budget = Arc::new(Budget::new(config.process.bytes));
@@ -136,13 +141,15 @@ impl Server {
         })?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
-        tokio::select! {
-            () = stop => (),
-            () = keep_current(certificate) => (),
-        }
-        log::info!("stopping, {} sessions are open", sessions.len());
-        sessions.end_all(GOODBYE).await;
-        handle.stop(true).await;
+        let mut requests = pin!(requests.chain(stream::pending()));
+        let asked = async { requests.next().await.expect("it is followed by one without an end") };
+        let request = tokio::select! {
+            request = asked => request,
+            () = keep_current(certificate) => unreachable!("it has no end"),
+        };
+        // Until all have gone the listener goes on: a session in its turn may need it, and who asks is told to go away.
+        let ended = drain::end(&sessions, request, patience, &mut requests).await;
+        handle.stop(ended == Ended::Orderly).await;
         serving.await.map_err(io::Error::other)?
     }
 }

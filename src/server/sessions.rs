@@ -1,27 +1,47 @@
-//! The sessions that are open, in the whole process: how many there may be, and how to end them all.
+//! The sessions that are open, in the whole process: how many there may be, and how all of them are told that the
+//! program is about to end. Knows neither why it does nor how long they are given.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use actix::{Addr, WeakAddr};
-use tokio::sync::watch;
+use actix::{Actor, Addr, Context, Handler, WeakRecipient};
+use tokio::sync::{Notify, watch};
 
 use super::shares::{Holder, Places, Shares};
-use crate::actors::{OrderingGate, Shutdown};
+use crate::actors::{Drain, Shutdown};
 
 pub(super) struct Sessions {
-    stopping: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
     open: Mutex<Open>,
+    /// Told when the last session that was open has gone.
+    emptied: Notify,
+}
+
+/// How near the program is to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// It serves.
+    Serving,
+    /// It admits nobody, and sessions end with their turns.
+    Draining,
+    /// It admits nobody, and sessions end.
+    Stopping,
 }
 
 #[derive(Default)]
 struct Open {
     tickets: u64,
-    gates: HashMap<u64, Option<WeakAddr<OrderingGate>>>,
+    gates: HashMap<u64, Option<Gate>>,
     shares: Shares,
+}
+
+/// How a session's gate is told of the end.
+#[derive(Clone)]
+struct Gate {
+    drain: WeakRecipient<Drain>,
+    shutdown: WeakRecipient<Shutdown>,
 }
 
 /// One session's place; dropping it frees the place.
@@ -47,7 +67,7 @@ pub(super) enum NoPlace {
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self { stopping: watch::Sender::new(false), open: Mutex::default() }
+        Self { stage: watch::Sender::new(Stage::Serving), open: Mutex::default(), emptied: Notify::new() }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -58,7 +78,7 @@ impl Sessions {
     /// A place for one more session, which is `holder`'s.
     pub(super) fn admit(self: &Arc<Self>, holder: Holder, places: &Places) -> Result<Ticket, NoPlace> {
         let mut open = self.open();
-        if self.stopping() {
+        if self.draining() {
             return Err(NoPlace::Stopping);
         }
         open.shares.judge(&holder, places)?;
@@ -73,47 +93,71 @@ impl Sessions {
     }
 
     /// Names the gate of a session, if the session is still open. One that was admitted just before the
-    /// program was told to stop is asked to end like the others.
-    pub(super) fn register(&self, number: u64, gate: &Addr<OrderingGate>) {
+    /// program was told to end is told like the others.
+    pub(super) fn register<G>(&self, number: u64, gate: &Addr<G>)
+    where
+        G: Actor<Context = Context<G>> + Handler<Drain> + Handler<Shutdown>,
+    {
+        let gate = Gate {
+            drain: gate.clone().recipient().downgrade(),
+            shutdown: gate.clone().recipient().downgrade(),
+        };
         if let Some(place) = self.open().gates.get_mut(&number) {
-            *place = Some(gate.downgrade());
+            *place = Some(gate.clone());
         }
-        if self.stopping() {
-            // It may have ended meanwhile.
-            let _ = gate.try_send(Shutdown);
-        }
+        gate.tell(self.stage());
     }
 
     pub(super) fn len(&self) -> usize {
         self.open().gates.len()
     }
 
+    fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    /// Whether nobody is admitted any more.
+    pub(super) fn draining(&self) -> bool {
+        self.stage() >= Stage::Draining
+    }
+
     /// Whether the program is about to end.
     pub(super) fn stopping(&self) -> bool {
-        *self.stopping.borrow()
+        self.stage() == Stage::Stopping
     }
 
     /// Ready once the program is about to end.
     pub(super) async fn stopped(&self) {
         // The sender is our own, so that there is an end to wait for.
-        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+        let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Stopping).await;
     }
 
-    /// Admits nobody any more, asks every session to end and waits for that, at most `patience`.
-    pub(super) async fn end_all(&self, patience: Duration) {
-        self.stopping.send_replace(true);
-        let gates: Vec<_> = self.open().gates.values().flatten().filter_map(WeakAddr::upgrade).collect();
-        for gate in gates {
-            // One whose mailbox is full or gone is on its way out already.
-            let _ = gate.try_send(Shutdown);
-        }
-        let all_gone = async {
-            while self.len() > 0 {
-                actix_web::rt::time::sleep(Duration::from_millis(10)).await;
+    /// Tells every session how near the end is.
+    pub(super) fn enter(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+        let gates: Vec<_> = self.open().gates.values().flatten().cloned().collect();
+        gates.iter().for_each(|gate| gate.tell(stage));
+    }
+
+    /// Ready when no session is open. Before nobody is admitted any more that may not be so for long.
+    pub(super) async fn gone(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.len() == 0 {
+                return;
             }
-        };
-        if actix_web::rt::time::timeout(patience, all_gone).await.is_err() {
-            log::warn!("{} sessions did not end in time", self.len());
+            emptied.await;
+        }
+    }
+}
+
+impl Gate {
+    /// One whose mailbox is full or gone is on its way out already.
+    fn tell(&self, stage: Stage) {
+        match stage {
+            Stage::Serving => {}
+            Stage::Draining => _ = self.drain.upgrade().map(|gate| gate.try_send(Drain)),
+            Stage::Stopping => _ = self.shutdown.upgrade().map(|gate| gate.try_send(Shutdown)),
         }
     }
 }
@@ -129,12 +173,18 @@ impl Drop for Ticket {
         let mut open = self.sessions.open();
         open.gates.remove(&self.number);
         open.shares.remove(&self.holder);
+        if open.gates.is_empty() {
+            self.sessions.emptied.notify_waiters();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::{num::NonZeroU32, time::Duration};
+
+    use futures_util::FutureExt;
+    use tokio::{sync::mpsc, time::timeout};
 
     use super::*;
 
@@ -148,6 +198,50 @@ mod tests {
 
     fn holder(last: u8, subject: Option<&str>) -> Holder {
         Holder::new([192, 0, 2, last].into(), subject)
+    }
+
+    fn place(sessions: &Arc<Sessions>) -> Result<Ticket, NoPlace> {
+        sessions.admit(holder(1, None), &places(2, 0, 0))
+    }
+
+    /// A gate that notes what it is told.
+    struct Noting(mpsc::UnboundedSender<Stage>);
+
+    impl Actor for Noting {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Drain> for Noting {
+        type Result = ();
+
+        fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+            self.0.send(Stage::Draining).expect("the test listens");
+        }
+    }
+
+    impl Handler<Shutdown> for Noting {
+        type Result = ();
+
+        fn handle(&mut self, _: Shutdown, _: &mut Self::Context) {
+            self.0.send(Stage::Stopping).expect("the test listens");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_session_is_told_whether_it_is_named_before_or_after_the_end_began() {
+        for stage in [Stage::Draining, Stage::Stopping] {
+            let sessions = Arc::new(Sessions::new());
+            let (noting, mut told) = mpsc::unbounded_channel();
+            let gate = Noting(noting).start();
+            let [early, late] = [(); 2].map(|()| place(&sessions).expect("a place"));
+            sessions.register(early.number(), &gate);
+            assert!(told.try_recv().is_err(), "nothing ends yet");
+            sessions.enter(stage);
+            let mut next = async || timeout(Duration::from_secs(5), told.recv()).await;
+            assert_eq!(next().await, Ok(Some(stage)), "named before");
+            sessions.register(late.number(), &gate);
+            assert_eq!(next().await, Ok(Some(stage)), "named after");
+        }
     }
 
     #[test]
@@ -192,10 +286,27 @@ mod tests {
         assert!(sessions.open().shares.is_empty());
     }
 
-    #[actix_web::test]
-    async fn nobody_is_admitted_once_the_program_stops() {
+    #[test]
+    fn nobody_is_admitted_once_the_program_drains() {
         let sessions = Arc::new(Sessions::new());
-        sessions.end_all(Duration::ZERO).await;
-        assert_eq!(sessions.admit(holder(1, None), &places(2, 0, 0)).err(), Some(NoPlace::Stopping));
+        for (stage, stopping) in [(Stage::Draining, false), (Stage::Stopping, true)] {
+            sessions.enter(stage);
+            assert_eq!(place(&sessions).err(), Some(NoPlace::Stopping), "{stage:?}");
+            assert_eq!(sessions.stopping(), stopping);
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_last_session_to_go_is_waited_for() {
+        let sessions = Arc::new(Sessions::new());
+        sessions.gone().await;
+        let [first, second] = [(); 2].map(|()| place(&sessions).expect("a place"));
+        let gone = sessions.gone();
+        tokio::pin!(gone);
+        assert_eq!((&mut gone).now_or_never(), None);
+        drop(first);
+        assert_eq!((&mut gone).now_or_never(), None);
+        drop(second);
+        gone.await;
     }
 }

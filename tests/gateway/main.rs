@@ -10,6 +10,7 @@ mod azure;
 mod canary;
 mod client_input;
 mod dialling;
+mod drain;
 mod endings;
 mod example_functions;
 mod faults;

@@ -37,7 +37,7 @@ async fn a_gateway_without_sessions_ends_at_once() {
 #[tokio::test]
 async fn a_gateway_that_ends_is_not_ready_admits_nobody_and_runs_nothing() {
     let mock = Mock::start(Script::default()).await;
-    let mut gateway = Gateway::for_mock(&mock).await;
+    let mut gateway = Config::for_mock(&mock).section("drain_timeout_s = 0").start().await;
     assert_eq!(http::get(gateway.port(), "/ready", "").await.status, 200);
     let pace = Pace::variable();
     let mut client = gateway.connect_at(&pace).await;

@@ -15,7 +15,8 @@ const SERVICES: [&str; 3] = [PATH, "/dg/v1/listen", "/dg/v2/listen"];
 
 #[tokio::test]
 async fn the_end_of_the_program_is_told_on_each_service() {
-    let mut stage = Stage::start("").await;
+    let no_drain = [("VOXBRIDGE__SERVER__DRAIN_TIMEOUT_S", "0")];
+    let mut stage = Stage::start_at(RawUpstream::start().await, "", &no_drain).await;
     let mut connections = Vec::new();
     for target in SERVICES {
         connections.push(stage.connect(target).await);

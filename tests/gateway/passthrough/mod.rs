@@ -4,6 +4,7 @@
 mod closing;
 mod destinations;
 mod differences;
+mod drain;
 mod endings;
 mod floods;
 mod keys;

@@ -188,7 +188,12 @@ impl Gateway {
 
     /// Asks it to stop, as a supervisor does.
     pub(crate) async fn terminate(&self) {
-        let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().await;
+        self.signal("TERM").await;
+    }
+
+    /// Sends it a signal by its name.
+    pub(crate) async fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().await;
         assert!(status.is_ok_and(|status| status.success()), "the gateway is not running");
     }
 

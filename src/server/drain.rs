@@ -1,0 +1,76 @@
+//! The end of the program: who is told when, and how long each is given. Knows no session by itself.
+
+use std::{future::pending, time::Duration};
+
+use futures_util::{Stream, StreamExt};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Request,
+    sessions::{Sessions, Stage},
+};
+
+/// How long live sessions have for their close frames when the program stops.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The same when there is no time to wait for anybody.
+const HASTE: Duration = Duration::from_millis(1500);
+
+/// How the sessions have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Each by itself.
+    Orderly,
+    /// Some are left.
+    Cut,
+}
+
+/// Ends every session as the first request says, or sooner if `requests` has another. Sessions in their turn are given
+/// `patience` to finish it.
+pub(super) async fn end(
+    sessions: &Sessions,
+    first: Request,
+    patience: Duration,
+    requests: &mut (impl Stream<Item = Request> + Unpin),
+) -> Ended {
+    let waits = first == Request::Drain && !patience.is_zero();
+    let hurried = first == Request::Stop || (waits && drain(sessions, patience, requests).await);
+    log::info!("stopping, {} sessions are open", sessions.len());
+    sessions.enter(Stage::Stopping);
+    let goodbye = async {
+        if !hurried {
+            tokio::select! {
+                gone = timeout(GOODBYE, sessions.gone()) => return gone,
+                () = hurry(requests) => log::info!("stopping at once"),
+            }
+        }
+        timeout(HASTE, sessions.gone()).await
+    };
+    if goodbye.await.is_err() {
+        log::warn!("{} sessions did not end in time", sessions.len());
+        return Ended::Cut;
+    }
+    Ended::Orderly
+}
+
+/// Waits for the ends of turns; whether somebody has asked to end at once.
+async fn drain(
+    sessions: &Sessions,
+    patience: Duration,
+    requests: &mut (impl Stream<Item = Request> + Unpin),
+) -> bool {
+    log::info!("draining, {} sessions are open, at most {} s", sessions.len(), patience.as_secs());
+    sessions.enter(Stage::Draining);
+    tokio::select! {
+        () = sessions.gone() => false,
+        () = sleep(patience) => false,
+        () = hurry(requests) => true,
+    }
+}
+
+/// Ready when somebody asks for the end once more.
+async fn hurry(requests: &mut (impl Stream<Item = Request> + Unpin)) {
+    if requests.next().await.is_none() {
+        pending().await
+    }
+}
