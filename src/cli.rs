@@ -125,13 +125,12 @@ fn serve(config: Config) -> ExitCode {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    let where_from = (config.server.host.clone(), config.server.port);
     let tls = config.server.tls.clone();
     let token = if config.auth.mode == AuthMode::None { "" } else { "?token=TOKEN" };
     let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
     let server = match Server::bind(config) {
         Ok(server) => server,
-        Err(error) => return failed(&format!("{}:{}: {error}", where_from.0, where_from.1), 1),
+        Err(error) => return failed(&error, 1),
     };
     // Before anybody can know that there is a process to send one to.
     let system = actix_web::rt::System::new();
@@ -142,6 +141,9 @@ fn serve(config: Config) -> ExitCode {
     let address = server.address();
     let (http, ws) = if tls.is_some() { ("https", "wss") } else { ("http", "ws") };
     announce(&format!("voxbridge {} listening on {http}://{address}", env!("CARGO_PKG_VERSION")));
+    if let Some(admin) = server.admin_address() {
+        announce(&format!("health and readiness on http://{admin}"));
+    }
     let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {
         announce(&format!(

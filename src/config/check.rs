@@ -107,9 +107,15 @@ fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
     if bare.contains(|c: char| c.is_whitespace() || c.is_control() || "/[]".contains(c)) {
         return Err(reader.error("host", "must be an address or a host name"));
     }
+    let port = reader.integer(&raw.port, "port", 0..=65_535, default.port)?;
+    let admin_port = reader.optional_integer(&raw.admin_port, "admin_port", 1..=65_535)?;
+    if admin_port == Some(port) {
+        return Err(reader.error("admin_port", "is server.port as well"));
+    }
     Ok(Server {
         host: bare,
-        port: reader.integer(&raw.port, "port", 0..=65_535, default.port)?,
+        port,
+        admin_port,
         tls: tls(raw, reader)?,
         workers: reader.integer(&raw.workers, "workers", 0..=1024, default.workers)?,
         max_sessions: reader.integer(

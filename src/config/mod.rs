@@ -100,6 +100,9 @@ pub struct Server {
     pub host: String,
     /// Port to listen on; 0 lets the system choose.
     pub port: u16,
+    /// Port on the same host where alone probes are answered, without TLS; never 0 and never that of `port`. `None`: they
+    /// are answered on `port`.
+    pub admin_port: Option<u16>,
     /// Where the listener's certificate is, which could be used when the configuration was read; without one it speaks
     /// without TLS.
     pub tls: Option<CertificateFiles>,
@@ -217,6 +220,7 @@ impl Default for Server {
         Self {
             host: "127.0.0.1".into(),
             port: 8080,
+            admin_port: None,
             tls: None,
             workers: 0,
             max_sessions: 5000,

@@ -30,6 +30,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawServer {
     pub(super) host: Raw,
     pub(super) port: Raw,
+    pub(super) admin_port: Raw,
     pub(super) tls_cert: Raw,
     pub(super) tls_key: Raw,
     pub(super) workers: Raw,

@@ -24,6 +24,7 @@ pub(super) fn config(config: &Config) -> String {
     out.table("[server]");
     out.key("host", quoted(&server.host));
     out.key("port", server.port);
+    out.optional("admin_port", server.admin_port.map(|port| port.to_string()));
     let tls = server.tls.as_ref();
     out.optional("tls_cert", tls.map(|files| quoted(&files.certificate)));
     out.optional("tls_key", tls.map(|files| quoted(&files.key)));

@@ -17,11 +17,13 @@ use crate::{config::Config, identity::Identities, protocol::log_field};
 /// When somebody may ask again for whom there is no room at the moment, seconds.
 pub(super) const RETRY_AFTER: &str = "5";
 
+/// What the operator's machines ask, on whichever socket.
+pub(super) fn probes(app: &mut web::ServiceConfig) {
+    app.service(page("/health", web::get().to(health))).service(page("/ready", web::get().to(ready)));
+}
+
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(page("/health", web::get().to(health)))
-        .service(page("/ready", web::get().to(ready)))
-        .service(page("/v1/backends", web::get().to(backends)))
-        .default_service(web::to(not_found));
+    app.service(page("/v1/backends", web::get().to(backends)));
 }
 
 /// A path that takes GET alone.
@@ -86,7 +88,7 @@ async fn only_get(request: HttpRequest) -> HttpResponse {
     answer
 }
 
-async fn not_found(request: HttpRequest) -> HttpResponse {
+pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
     const CODE: &str = "not_found";
     log_refusal(&request, &log_field(request.path()), None, CODE, None);
     refusal(StatusCode::NOT_FOUND, CODE, "there is nothing at this path")

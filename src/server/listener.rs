@@ -49,17 +49,28 @@ const TLS_BUFFER: usize = 16 * 1024;
 /// A socket that is bound, and how it is served.
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
+    /// Another one, for the operator alone and never with TLS.
+    pub(super) admin: Option<TcpListener>,
     /// With TLS, and how.
     pub(super) tls: Option<ServerConfig>,
     /// Threads; 0: one per core.
     pub(super) workers: usize,
 }
 
+/// Whom a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Face {
+    /// Clients.
+    Public,
+    /// The operator.
+    Admin,
+}
+
 impl Listener {
-    /// Serves what `app` makes, which is called once for each worker. Stops when it is told, not by signals.
+    /// Serves what `app` makes, which is called once for each worker and socket. Stops when it is told, not by signals.
     pub(super) fn serve<F, A, S, B>(self, app: F) -> io::Result<Server>
     where
-        F: Fn() -> A + Send + Clone + 'static,
+        F: Fn(Face) -> A + Send + Clone + 'static,
         A: IntoServiceFactory<S, Request>,
         S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>
             + 'static,
@@ -73,16 +84,21 @@ impl Listener {
             server = server.workers(self.workers);
         }
         let stopping = server.graceful_shutdown_signal();
+        let plain = |face: Face| {
+            let (app, stopping) = (app.clone(), stopping.clone());
+            move || http(app(face).into_factory(), stopping.clone(), |socket| socket).tcp()
+        };
+        if let Some(admin) = self.admin {
+            server = server.listen("admin", admin, plain(Face::Admin))?;
+        }
         let server = match self.tls {
-            None => server.listen("http", self.socket, move || {
-                http(app().into_factory(), stopping.clone(), |socket| socket).tcp()
-            })?,
+            None => server.listen("http", self.socket, plain(Face::Public))?,
             Some(config) => {
                 max_concurrent_tls_connect(HANDSHAKES);
                 server.listen("https", self.socket, move || {
                     let mut acceptor = Acceptor::new(config.clone());
                     acceptor.set_handshake_timeout(PATIENCE);
-                    let http = http(app().into_factory(), stopping.clone(), tcp_below);
+                    let http = http(app(Face::Public).into_factory(), stopping.clone(), tcp_below);
                     acceptor.map_err(failed).map(tuned).and_then(http.map_err(|_| ()))
                 })?
             }

@@ -51,7 +51,7 @@ use body::Readers;
 use client_address::TrustedProxies;
 use destination::{Destinations, Own};
 use drain::Ended;
-use listener::Listener;
+use listener::{Face, Listener};
 use origins::Origins;
 use sessions::Sessions;
 use upgrade::Door;
@@ -68,10 +68,11 @@ pub struct Server {
     certificate: Option<OwnCertificate>,
     listener: TcpListener,
     address: SocketAddr,
+    admin: Option<(TcpListener, SocketAddr)>,
 }
 
 impl Server {
-    /// Binds the configured address. Fails if it is taken or no address of this machine, if an option
+    /// Binds the configured addresses. Fails if one is taken or no address of this machine, if an option
     /// of a simulator is wrong, or if the certificate cannot be used any more.
     pub fn bind(config: Config) -> io::Result<Self> {
         let simulator = simulator::Options::parse(&config.simulator.openai, &config.simulator.deepgram)
@@ -79,9 +80,10 @@ impl Server {
         let certificate = config.server.tls.clone().map(OwnCertificate::read).transpose();
         let certificate = certificate
             .map_err(|unusable| io::Error::new(io::ErrorKind::InvalidInput, unusable.reason().to_owned()))?;
-        let listener = TcpListener::bind((config.server.host.as_str(), config.server.port))?;
-        let address = listener.local_addr()?;
-        Ok(Self { config: Arc::new(config), simulator, certificate, listener, address })
+        let host = config.server.host.as_str();
+        let (listener, address) = bound(host, config.server.port)?;
+        let admin = config.server.admin_port.map(|port| bound(host, port)).transpose()?;
+        Ok(Self { config: Arc::new(config), simulator, certificate, listener, address, admin })
     }
 
     /// Where it listens; the port is the real one, also where port 0 is configured.
@@ -89,9 +91,14 @@ impl Server {
         self.address
     }
 
+    /// Where probes are answered, if that is not where clients connect.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
+    }
+
     /// Serves until `requests` asks for the end, then ends every session and returns. If they end, nobody asks any more.
     pub async fn run(self, requests: impl Stream<Item = Request>) -> io::Result<()> {
-        let Self { config, simulator, certificate, listener, address } = self;
+        let Self { config, simulator, certificate, listener, address, admin } = self;
         let sessions = Arc::new(Sessions::new());
         let shared = Arc::clone(&sessions);
         let workers = config.server.workers;
@@ -108,10 +115,12 @@ impl Server {
             .map(|certificate| OwnListener { address: own.address(), tls: certificate.client_config() });
         let listener = Listener {
             socket: listener,
+            admin: admin.map(|(socket, _)| socket),
             tls: certificate.as_ref().map(OwnCertificate::server_config),
             workers,
         };
-        let server = listener.serve(move || {
+        let has_admin = listener.admin.is_some();
+        let server = listener.serve(move |face| {
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .app_data(web::Data::from(Arc::clone(&config)))
@@ -120,8 +129,14 @@ impl Server {
                 .app_data(proxies.clone())
                 .app_data(web::Data::new(functions.clone()))
                 .app_data(readers.clone())
-                .service(function_call::resource())
-                .configure(http::routes);
+                .default_service(web::to(http::not_found));
+            if face == Face::Admin || !has_admin {
+                app = app.configure(http::probes);
+            }
+            if face == Face::Admin {
+                return app;
+            }
+            app = app.service(function_call::resource()).configure(http::routes);
             if identities.can_grant() {
                 app = app.service(grant::resource());
             }
@@ -152,6 +167,16 @@ impl Server {
         handle.stop(ended == Ended::Orderly).await;
         serving.await.map_err(io::Error::other)?
     }
+}
+
+/// A socket at this address, and the address, whose port is the real one.
+fn bound(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let bind = || {
+        let listener = TcpListener::bind((host, port))?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|error: io::Error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))
 }
 
 /// Looks after the certificate for as long as it is awaited. Sessions go on with what they began with.

@@ -4,6 +4,7 @@
 //! `peers` are these neighbours and the process; `rows_*` are the compatibility cases under their
 //! numbers; the others go where those do not look.
 
+mod admin_port;
 mod admission;
 mod audio;
 mod azure;

@@ -94,6 +94,7 @@ fn values_of_the_wrong_type() {
 fn numbers_out_of_range() {
     for (section, key, low, high) in [
         ("server", "port", 0, 65_535_i64),
+        ("server", "admin_port", 1, 65_535),
         ("server", "workers", 0, 1024),
         ("server", "max_sessions", 1, 1_000_000),
         ("limits", "before_ready_bytes", 1024, 1_073_741_824),
@@ -368,4 +369,10 @@ fn names_and_paths_collide() {
             &format!("my.toml: backends[0].aliases[1]: {reason}"),
         );
     }
+}
+
+#[test]
+fn the_admin_port_is_another_one() {
+    let text = format!("[server]\nport = 9090\nadmin_port = 9090\n{BACKEND}");
+    refuses(&text, &[], "my.toml: server.admin_port: is server.port as well");
 }

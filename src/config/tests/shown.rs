@@ -12,6 +12,7 @@ fn the_default_shows_every_value_and_reads_back() {
         r#"[server]
 host = "127.0.0.1"
 port = 8080
+# admin_port is not set
 # tls_cert is not set
 # tls_key is not set
 workers = 0
@@ -140,7 +141,7 @@ messages_per_s = 0
 #[test]
 fn everything_but_secrets_reads_back() {
     let text = format!(
-        "[server]\nhost = \"::\"\ndrain_timeout_s = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:1.2.3.4\"]\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
+        "[server]\nhost = \"::\"\nadmin_port = 9090\ndrain_timeout_s = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:1.2.3.4\"]\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\n\
          [functions]\nmax_queued = 0\nallowed_endpoint_hosts = [\"Example.com:443\", \"[::1]\"]\n\
          [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
          [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\
