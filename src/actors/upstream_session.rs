@@ -189,13 +189,18 @@ impl UpstreamSession {
         self.tell(input, context);
     }
 
-    /// An event without the keys that the server may quote. Audio quotes none, and most of what comes is audio.
+    /// An event without the keys that the server may quote. Audio quotes none, and most of what comes is audio; an
+    /// error may also quote a header.
     fn decoded(&self, text: &str) -> Result<Decoded, DecodeError> {
-        let decoded = ServerEvent::decode(text);
-        if matches!(&decoded, Ok(Decoded { event: ServerEvent::OutputAudioDelta(_), damage: None })) {
-            return decoded;
-        }
-        match self.dialer.scrubber().scrub(text) {
+        let (decoded, scrubber) = (ServerEvent::decode(text), self.dialer.scrubber());
+        let scrubbed = match &decoded {
+            Ok(Decoded { event: ServerEvent::OutputAudioDelta(_), damage: None }) => return decoded,
+            Ok(Decoded { event: ServerEvent::Error(_) | ServerEvent::ResponseDone(_), .. }) | Err(_) => {
+                scrubber.scrub(text)
+            }
+            Ok(_) => scrubber.scrub_keys(text),
+        };
+        match scrubbed {
             Cow::Borrowed(_) => decoded,
             Cow::Owned(scrubbed) => ServerEvent::decode(&scrubbed),
         }

@@ -2,6 +2,7 @@
 //! its error, its close reason or its answer, and what it says is shown and logged. Knows nothing of where texts go.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use url::Url;
 
@@ -18,13 +19,16 @@ const SHORTEST_WORD: usize = 12;
 /// Takes the keys that one peer was given out of its texts.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Scrubber {
-    /// In every form in which a peer may quote them, the longest first.
-    forms: Vec<String>,
+    /// Keys, in every form in which a peer may quote them, the longest first.
+    keys: Vec<String>,
+    /// The same of words of headers, which may be secret or quite ordinary.
+    words: Vec<String>,
 }
 
 impl Scrubber {
-    /// For what the upstream of `backend` says: its key, what its URLs' queries and `query_defaults` have under a name
-    /// like a key's, and each word of at least 12 bytes in the values of its headers.
+    /// For what the upstream of `backend` says. Keys are its key, what its URLs' queries, `query_defaults` and headers
+    /// have under a name like a key's, and what stands behind a scheme; the words are those of other headers' values
+    /// that have at least 12 bytes.
     pub fn of_backend(backend: &Backend) -> Self {
         let key = backend.api_key.as_ref().map(|key| key.expose().to_owned());
         let deepgram = backend.deepgram();
@@ -36,48 +40,68 @@ impl Scrubber {
         let defaults = deepgram.map_or(&[][..], |deepgram| &deepgram.query_defaults);
         let defaults = defaults.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone());
         let keys = key.into_iter().chain(urls.flat_map(in_query)).chain(defaults);
-        Self::new(keys, words(backend.headers.values()))
+        Self::new(keys, &backend.headers)
     }
 
-    /// For what the application of `route` says: what its URL's query has under a name like a key's, and each word of
-    /// at least 12 bytes in the values of its headers.
+    /// For what the application of `route` says: the same of its URL's query and its headers.
     pub fn of_route(route: &Route) -> Self {
         let url = match &route.target {
             Target::Url(url) => Some(url),
             Target::BuiltIn(_) => None,
         };
-        Self::new(url.into_iter().flat_map(in_query), words(route.headers.values()))
+        Self::new(url.into_iter().flat_map(in_query), &route.headers)
     }
 
-    fn new(keys: impl Iterator<Item = String>, words: impl Iterator<Item = String>) -> Self {
-        let keys = keys.filter(|key| key.len() >= SHORTEST_KEY);
-        let words = words.filter(|word| word.len() >= SHORTEST_WORD);
-        let mut forms: Vec<String> = keys.chain(words).flat_map(|secret| forms(&secret)).collect();
-        forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        forms.dedup();
-        Self { forms }
+    fn new(keys: impl Iterator<Item = String>, headers: &BTreeMap<String, String>) -> Self {
+        let (secret, others): (Vec<_>, Vec<_>) =
+            headers.iter().partition(|(name, value)| is_secret(name) || has_scheme(value));
+        let words = |headers: Vec<(&String, &String)>| {
+            let words = headers.into_iter().flat_map(|(_, value)| value.split_ascii_whitespace());
+            let words: Vec<_> = words.filter(|word| word.len() >= SHORTEST_WORD).map(str::to_owned).collect();
+            words.into_iter()
+        };
+        let keys = keys.filter(|key| key.len() >= SHORTEST_KEY).chain(words(secret));
+        Self { keys: all_forms(keys), words: all_forms(words(others)) }
     }
 
-    /// The text without the keys. What ends in the beginning of one, as a text does that was cut, ends before it.
+    /// The text without keys and words of headers. What ends in the beginning of one, as a text does that was cut,
+    /// ends before it.
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut scrubbed = Cow::Borrowed(text);
-        for form in &self.forms {
-            if scrubbed.contains(form.as_str()) {
-                scrubbed = scrubbed.replace(form.as_str(), HIDDEN).into();
-            }
-            if let Some(length) = cut_off(&scrubbed, form) {
-                let kept = scrubbed.len() - length;
-                scrubbed = format!("{}{HIDDEN}", &scrubbed[..kept]).into();
-            }
-        }
-        scrubbed
+        without(text, self.keys.iter().chain(&self.words))
     }
+
+    /// The text without keys alone: in a conversation a word of a header may be one of its words.
+    pub fn scrub_keys<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        without(text, self.keys.iter())
+    }
+}
+
+fn without<'a, 'f>(text: &'a str, forms: impl Iterator<Item = &'f String>) -> Cow<'a, str> {
+    let mut scrubbed = Cow::Borrowed(text);
+    for form in forms {
+        if scrubbed.contains(form.as_str()) {
+            scrubbed = scrubbed.replace(form.as_str(), HIDDEN).into();
+        }
+        if let Some(length) = cut_off(&scrubbed, form) {
+            let kept = scrubbed.len() - length;
+            scrubbed = format!("{}{HIDDEN}", &scrubbed[..kept]).into();
+        }
+    }
+    scrubbed
+}
+
+/// The longest first, because a shorter one may be a part of it.
+fn all_forms(secrets: impl Iterator<Item = String>) -> Vec<String> {
+    let mut forms: Vec<String> = secrets.flat_map(|secret| forms(&secret)).collect();
+    forms.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    forms.dedup();
+    forms
 }
 
 /// Nothing of a key is printed.
 impl std::fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scrubber({})", self.forms.len())
+        write!(f, "Scrubber({} and {})", self.keys.len(), self.words.len())
     }
 }
 
@@ -88,9 +112,10 @@ fn cut_off(text: &str, key: &str) -> Option<usize> {
     (SHORTEST_KEY..=longest).rev().find(|length| text.as_bytes().ends_with(&key.as_bytes()[..*length]))
 }
 
-/// The words of headers' values, because a secret often stands behind its scheme.
-fn words<'a>(values: impl Iterator<Item = &'a String>) -> impl Iterator<Item = String> {
-    values.flat_map(|value| value.split_ascii_whitespace()).map(str::to_owned)
+/// Whether a header's value is a credential by its form: one word behind a scheme (RFC 7235, 2.1).
+fn has_scheme(value: &str) -> bool {
+    let scheme = value.split_ascii_whitespace().next().unwrap_or_default();
+    ["bearer", "token", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// The secrets in a URL's query.
@@ -134,8 +159,9 @@ mod tests {
         ] {
             assert_eq!(scrubber.scrub(text), expected, "{text}");
         }
+        assert_eq!(scrubber.scrub_keys("sk-a/b+c\"d_0123 header-secret-1"), "*** ***");
         assert!(matches!(scrubber.scrub("nothing"), Cow::Borrowed("nothing")));
-        assert_eq!(format!("{scrubber:?}"), "Scrubber(5)");
+        assert_eq!(format!("{scrubber:?}"), "Scrubber(5 and 0)");
     }
 
     #[test]
@@ -151,6 +177,14 @@ mod tests {
         ] {
             assert_eq!(scrubber.scrub(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_of_a_header_may_be_said_in_a_conversation() {
+        let scrubber = of("sk-0123456789", "customer-support");
+        let said = "sk-0123456789 of customer-support";
+        assert_eq!(scrubber.scrub_keys(said), "*** of customer-support");
+        assert_eq!(scrubber.scrub(said), "*** of ***");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     refusal_log::log_refusal,
     sessions::Sessions,
 };
-use crate::{config::Config, identity::Identities, protocol::log_field};
+use crate::{config::Config, identity::Identities};
 
 /// When somebody may ask again for whom there is no room at the moment, seconds.
 pub(super) const RETRY_AFTER: &str = "5";
@@ -90,6 +90,7 @@ async fn only_get(request: HttpRequest) -> HttpResponse {
 
 pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
     const CODE: &str = "not_found";
-    log_refusal(&request, &log_field(request.path()), None, CODE, None);
+    // Who has a wrong path may have put a token into it.
+    log_refusal(&request, "-", None, CODE, None);
     refusal(StatusCode::NOT_FOUND, CODE, "there is nothing at this path")
 }

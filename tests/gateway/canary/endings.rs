@@ -26,7 +26,7 @@ fn backend(name: &str, (kind, way): (&str, &str), url: &str) -> String {
     format!(
         "[[backends]]\nname = \"{name}\"\nkind = \"{kind}\"\npath = \"/{name}\"\nurl = \"{url}\"\napi_key = \"{KEY}\"\n\
          auth_header = \"{way}\"\ndial_attempts = 1\nconnect_timeout_ms = 1000\n\
-         headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file = \"{OF_FILE}\" }}\n"
+         headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file-key = \"{OF_FILE}\" }}\n"
     )
 }
 

@@ -26,7 +26,7 @@ async fn live(auth_header: &str, log_content: bool, frames_quote: bool) -> (Stri
         "[server]\nhost = \"127.0.0.1\"\nport = 0\n[logging]\nlog_content = {log_content}\n\
          [[backends]]\nname = \"dg\"\nkind = \"deepgram-agent\"\npath = \"/dg\"\nurl = \"{url}\"\n\
          transcription_url = \"{listen}\"\nauth_header = \"{auth_header}\"\napi_key = \"{KEY}\"\n\
-         headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file = \"{OF_FILE}\" }}\n"
+         headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file-key = \"{OF_FILE}\" }}\n"
     );
     let environment = [("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT)];
     let gateway = Gateway::start_with(&toml, &environment).await;

@@ -49,7 +49,7 @@ impl Stage {
         let toml = format!(
             "[server]\nhost = \"127.0.0.1\"\nport = 0\n[logging]\nlog_content = {log_content}\n\
              [[backends]]\nname = \"openai\"\nkind = \"openai-realtime\"\npath = \"/openai\"\nurl = \"{url}\"\n\
-             headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file = \"{OF_FILE}\" }}\n{lines}\n"
+             headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file-key = \"{OF_FILE}\" }}\n{lines}\n"
         );
         let environment = [("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT), ("CANARY_KEY", KEY)];
         Self { gateway: Gateway::start_with(&toml, &environment).await, upstream }
