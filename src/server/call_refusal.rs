@@ -162,3 +162,34 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_statuses_have_a_header_of_their_own() {
+        for (refusal, header) in [
+            (Refusal::Origin, None),
+            (Refusal::Method, Some(("allow", METHODS))),
+            (Refusal::Stopping, Some(("retry-after", RETRY_AFTER))),
+            (Refusal::Stranger(Stranger::Missing), Some(("www-authenticate", "Bearer"))),
+            (Refusal::Stranger(Stranger::Invalid("used")), Some(("www-authenticate", "Bearer"))),
+            (Refusal::Stranger(Stranger::Expired), Some(("www-authenticate", "Bearer"))),
+            (Refusal::Stranger(Stranger::Crowded), Some(("retry-after", RETRY_AFTER))),
+            (Refusal::Function, None),
+            (Refusal::MediaType, None),
+            (Refusal::BrokenBody, None),
+            (Refusal::NoObject, None),
+            (Refusal::Busy, Some(("retry-after", "1"))),
+            (Refusal::TimedOut, None),
+        ] {
+            let answer = refusal.answer();
+            for name in ["allow", "retry-after", "www-authenticate"] {
+                let given = answer.headers().get(name).and_then(|value| value.to_str().ok());
+                let wanted = header.filter(|(own, _)| *own == name).map(|(_, value)| value);
+                assert_eq!(given, wanted, "{refusal:?}: {name}");
+            }
+        }
+    }
+}

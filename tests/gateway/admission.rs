@@ -64,10 +64,14 @@ async fn each_address_has_its_own_places() {
     turned_away(THERE, &gateway, "X-Forwarded-For: 203.0.113.8\r\nForwarded: for=203.0.113.8\r\n").await;
     let line = ["INFO", "refused path=/openai peer=Some(127.0.0.1:", &format!(") code={BY_ADDRESS}")];
     gateway.expect_log(&line, s(5)).await;
-    assert_eq!(mock.upgrades().len(), 4, "upstream was dialled for somebody who was refused");
     drop(first);
-    let again = async || (upgrade_from(HERE, &gateway, "").await.0.status == 101).then_some(());
-    eventually("free place", s(5), again).await;
+    let again = async || {
+        let (answer, session) = upgrade_from(HERE, &gateway, "").await;
+        (answer.status == 101).then_some(session)
+    };
+    let _again = eventually("free place", s(5), again).await;
+    mock.peer(5).await;
+    assert_eq!(mock.upgrades().len(), 5, "upstream was dialled for somebody who was refused");
     assert!(!gateway.log().contains(" client="), "it is the peer");
 }
 
@@ -293,19 +297,15 @@ async fn every_refusal_has_a_body_and_the_header_of_its_status() {
     }
 }
 
-#[tokio::test]
-async fn a_flood_of_refusals_is_a_line_in_a_second() {
-    let mock = Mock::start(Script::default()).await;
-    let gateway = limited(&mock, "[limits]\nmax_sessions_per_ip = 1").await;
-    let _session = admitted(HERE, &gateway, "").await;
+/// Causes refusals until the log has a line that stands for others, and looks how many lines there are.
+async fn assert_bounded(gateway: &Gateway, mark: &str, mut refuse: impl AsyncFnMut()) {
     let began = Instant::now();
     let mut refused = 0;
     let lines = || -> Vec<String> {
-        let log = gateway.log();
-        log.lines().filter(|line| line.contains(BY_ADDRESS)).map(str::to_owned).collect()
+        gateway.log().lines().filter(|line| line.contains(mark)).map(str::to_owned).collect()
     };
     let summed = async || {
-        turned_away(HERE, &gateway, "").await;
+        refuse().await;
         refused += 1;
         let last = lines().pop()?;
         last.split_once(" left_out=").map(|(_, number)| number.parse::<usize>().expect("a number"))
@@ -314,4 +314,20 @@ async fn a_flood_of_refusals_is_a_line_in_a_second() {
     let lines = lines();
     assert_eq!(left_out + lines.len(), refused, "{lines:?}");
     assert!(left_out > 0 && lines.len() as u64 <= 1 + began.elapsed().as_secs(), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_a_line_in_a_second() {
+    let mock = Mock::start(Script::default()).await;
+    let gateway = limited(&mock, BEHIND_A_PROXY).await;
+    let _session = admitted(HERE, &gateway, "").await;
+    assert_bounded(&gateway, BY_ADDRESS, async || turned_away(HERE, &gateway, "").await).await;
+    // Function calls have lines of another form.
+    let headers = "X-Forwarded-For: 203.0.113.7\r\n";
+    assert_bounded(&gateway, "outcome=method_not_allowed", async || {
+        assert_eq!(http::get(gateway.port(), "/function-call", headers).await.status, 405);
+    })
+    .await;
+    let line = ["function call trace=- peer=Some(127.0.0.1:", " client=203.0.113.7 function=- "];
+    gateway.expect_log(&line, s(5)).await;
 }
