@@ -1,7 +1,7 @@
 //! The plain HTTP paths, and the shape of the refusals of all but function calls.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Resource, Route,
+    HttpRequest, HttpResponse, Resource, Route, guard,
     http::{StatusCode, header},
     web,
 };
@@ -19,7 +19,9 @@ pub(super) const RETRY_AFTER: &str = "5";
 
 /// What the operator's machines ask, on whichever socket.
 pub(super) fn probes(app: &mut web::ServiceConfig) {
-    app.service(page("/health", web::get().to(health))).service(page("/ready", web::get().to(ready)));
+    // Some machines ask with HEAD.
+    let get = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    app.service(page("/health", get().to(health))).service(page("/ready", get().to(ready)));
 }
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
