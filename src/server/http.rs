@@ -5,7 +5,7 @@ use actix_web::{
     http::{StatusCode, header},
     web,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     credentials::{identify, refused},
@@ -43,7 +43,12 @@ pub(super) fn refusal(status: StatusCode, code: &str, description: &str) -> Http
         }
         _ => {}
     }
-    answer.json(json!({ "error": { "code": code, "description": description } }))
+    answer.json(refusal_body(code, description))
+}
+
+/// The body of a refusal.
+pub(super) fn refusal_body(code: &str, description: &str) -> Value {
+    json!({ "error": { "code": code, "description": description } })
 }
 
 async fn health() -> HttpResponse {

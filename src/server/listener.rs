@@ -1,5 +1,5 @@
-//! The listener: HTTP/1.1 on accepted sockets, with or without TLS, and what is kept of each socket. Knows no path and
-//! no certificate.
+//! The listener: HTTP/1.1 on accepted sockets, with or without TLS, behind a guard, and what is kept of each socket. Knows
+//! no path and no certificate.
 //!
 //! `HttpServer` would do as much, but over TLS it offers HTTP/2 before anything else, whose connections carry no
 //! upgrade.
@@ -13,7 +13,7 @@ use std::{
 
 use actix_http::{HttpService, Request, h1::H1Service};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_tls::accept::{
     TlsError, max_concurrent_tls_connect,
     rustls_0_23::{Acceptor, TlsStream},
@@ -27,10 +27,14 @@ use actix_web::{
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::head_guard::HeadGuard;
 use crate::actors::ClientSocket;
 
-/// How long a request's head may take to arrive, and before it, with TLS, the handshake.
+/// How long a TLS handshake may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection may be idle between two requests.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// How long the end of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -86,7 +90,10 @@ impl Listener {
         let stopping = server.graceful_shutdown_signal();
         let plain = |face: Face| {
             let (app, stopping) = (app.clone(), stopping.clone());
-            move || http(app(face).into_factory(), stopping.clone(), |socket| socket).tcp()
+            move || {
+                let http = http(app(face).into_factory(), stopping.clone(), HeadGuard::io);
+                fn_service(async |socket: TcpStream| Ok(guarded(socket, |socket| socket))).and_then(http)
+            }
         };
         if let Some(admin) = self.admin {
             server = server.listen("admin", admin, plain(Face::Admin))?;
@@ -98,7 +105,10 @@ impl Listener {
                 server.listen("https", self.socket, move || {
                     let mut acceptor = Acceptor::new(config.clone());
                     acceptor.set_handshake_timeout(PATIENCE);
-                    let http = http(app(Face::Public).into_factory(), stopping.clone(), tcp_below);
+                    let http =
+                        http(app(Face::Public).into_factory(), stopping.clone(), |guard: &HeadGuard<_>| {
+                            tcp_below(guard.io())
+                        });
                     acceptor.map_err(failed).map(tuned).and_then(http.map_err(|_| ()))
                 })?
             }
@@ -136,7 +146,9 @@ where
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
-        .client_request_timeout(PATIENCE)
+        // The guard's affair.
+        .client_request_timeout(Duration::ZERO)
+        .keep_alive(IDLE)
         .client_disconnect_timeout(FAREWELL)
         .on_connect_ext(move |socket: &T, data: &mut Extensions| keep_socket(tcp(socket), data))
         .h1(map_config(app, |()| AppConfig::default()))
@@ -153,10 +165,15 @@ fn keep_socket(socket: &TcpStream, data: &mut Extensions) {
 }
 
 /// A connection after its handshake, and whose it is.
-fn tuned(mut socket: TlsStream<TcpStream>) -> (TlsStream<TcpStream>, Option<SocketAddr>) {
+fn tuned(mut socket: TlsStream<TcpStream>) -> (HeadGuard<TlsStream<TcpStream>>, Option<SocketAddr>) {
     bound(&mut socket);
-    let peer = tcp_below(&socket).peer_addr().ok();
-    (socket, peer)
+    guarded(socket, tcp_below)
+}
+
+/// A connection that speaks HTTP from now on, and whose it is; `tcp` is what is below it.
+fn guarded<T>(socket: T, tcp: fn(&T) -> &TcpStream) -> (HeadGuard<T>, Option<SocketAddr>) {
+    let peer = tcp(&socket).peer_addr().ok();
+    (HeadGuard::new(socket, peer), peer)
 }
 
 fn bound<T>(socket: &mut TlsStream<T>) {

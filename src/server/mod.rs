@@ -15,6 +15,7 @@ mod forwarded;
 mod function_call;
 mod grant;
 mod grant_body;
+mod head_guard;
 mod http;
 mod listener;
 mod origins;

@@ -20,6 +20,7 @@ mod functions;
 #[path = "../grammar/mod.rs"]
 mod grammar;
 mod handshake;
+mod hostile;
 mod identity;
 mod interruptions;
 mod latency;
