@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context as TaskContext, Poll, Waker},
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
     protocol::{Frame, agent::ClientMessage},
-    websocket::{self as ws, FrameGuard, Joined},
+    websocket::{self as ws, FrameGuard, Joined, Unacceptable},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
@@ -131,9 +132,13 @@ impl Stream for GuardedPayload {
                     }
                     return Poll::Ready(Some(Ok(chunk)));
                 }
-                Err(_) => {
+                Err(Unacceptable::TooLarge) => {
                     self.too_large.set(true);
                     return Poll::Ready(Some(Err(PayloadError::Overflow)));
+                }
+                Err(broken @ Unacceptable::ControlFrame) => {
+                    let error = io::Error::new(io::ErrorKind::InvalidData, broken.reason());
+                    return Poll::Ready(Some(Err(PayloadError::Io(error))));
                 }
             }
         }

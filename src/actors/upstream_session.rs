@@ -110,10 +110,7 @@ impl UpstreamSession {
         if let Some(id) = &upgraded.request_id {
             log::info!("{} dir=upstream request_id={}", self.trace, log_field(id));
         }
-        match UpstreamSocket::new(upgraded.framed, self.limit) {
-            Ok(socket) => self.socket = Some(socket),
-            Err(error) => return self.read_failed(error, context),
-        }
+        self.socket = Some(UpstreamSocket::new(upgraded.framed, self.limit));
         self.tell(Input::UpstreamOpened, context);
         context.spawn(ReadPump);
         context.spawn(WritePump);

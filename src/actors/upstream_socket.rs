@@ -17,7 +17,7 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::{
     protocol,
-    websocket::{self as ws, FrameGuard},
+    websocket::{self as ws, FrameGuard, Unacceptable},
 };
 
 /// What is read at once, bytes.
@@ -34,6 +34,8 @@ pub(super) struct UpstreamSocket {
     io: BoxedSocket,
     codec: Codec,
     guard: FrameGuard,
+    /// What a header has announced; nothing is read behind it.
+    unacceptable: Option<Unacceptable>,
     read: BytesMut,
     write: BytesMut,
     /// Bytes that have gone through the write buffer into the socket.
@@ -59,17 +61,27 @@ pub(super) enum ReadError {
     Protocol(String),
 }
 
+impl From<Unacceptable> for ReadError {
+    fn from(unacceptable: Unacceptable) -> Self {
+        match unacceptable {
+            Unacceptable::TooLarge => Self::TooLarge,
+            Unacceptable::ControlFrame => Self::Protocol(unacceptable.reason().to_owned()),
+        }
+    }
+}
+
 impl UpstreamSocket {
     /// Takes over a connection; `limit` is the largest frame, bytes.
-    pub(super) fn new(framed: Framed<BoxedSocket, Codec>, limit: usize) -> Result<Self, ReadError> {
+    pub(super) fn new(framed: Framed<BoxedSocket, Codec>, limit: usize) -> Self {
         let parts = framed.into_parts();
         let mut guard = FrameGuard::new(limit);
         // The server may have sent frames right behind its answer to the upgrade.
-        guard.follow(&parts.read_buf).map_err(|_| ReadError::TooLarge)?;
-        Ok(Self {
+        let unacceptable = guard.follow(&parts.read_buf).err();
+        Self {
             io: parts.io,
             codec: Codec::new().max_size(limit).client_mode(),
             guard,
+            unacceptable,
             read: parts.read_buf,
             write: BytesMut::new(),
             written: 0,
@@ -77,12 +89,15 @@ impl UpstreamSocket {
             unanswered: None,
             heard: false,
             ended: false,
-        })
+        }
     }
 
     /// The next frame.
     pub(super) fn poll_frame(&mut self, task: &mut Context<'_>) -> Poll<Result<Frame, ReadError>> {
         loop {
+            if let Some(unacceptable) = self.unacceptable {
+                return Poll::Ready(Err(unacceptable.into()));
+            }
             match self.codec.decode(&mut self.read) {
                 Ok(Some(frame)) => {
                     self.heard = false;
@@ -99,9 +114,7 @@ impl UpstreamSocket {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::Ended)),
                 Ok(_) => self.heard = true,
             }
-            if self.guard.follow(&self.read[before..]).is_err() {
-                return Poll::Ready(Err(ReadError::TooLarge));
-            }
+            self.unacceptable = self.guard.follow(&self.read[before..]).err();
         }
     }
 
@@ -218,7 +231,7 @@ mod tests {
     fn socket(room: usize) -> (UpstreamSocket, DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room);
         let io: BoxedSocket = Box::new(ours);
-        (UpstreamSocket::new(Framed::new(io, Codec::new()), 1_024).expect("nothing was read"), theirs)
+        (UpstreamSocket::new(Framed::new(io, Codec::new()), 1_024), theirs)
     }
 
     #[test]

@@ -14,9 +14,24 @@ pub struct FrameGuard {
     come: u64,
 }
 
-/// A header announced a frame larger than the limit.
-#[derive(Debug, PartialEq, Eq)]
-pub struct TooLarge;
+/// What a header announced that is not waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unacceptable {
+    /// A frame larger than the limit.
+    TooLarge,
+    /// A control frame of more than 125 bytes, or in fragments (RFC 6455, 5.5). The codecs would wait for it to be whole.
+    ControlFrame,
+}
+
+impl Unacceptable {
+    /// What is wrong with it, for the log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "a frame over the limit",
+            Self::ControlFrame => "a control frame of more than 125 bytes, or in fragments",
+        }
+    }
+}
 
 impl FrameGuard {
     /// A guard at the beginning of a stream; `limit` in bytes of payload.
@@ -25,7 +40,7 @@ impl FrameGuard {
     }
 
     /// Follows the next chunk of the stream; how many frames end in it.
-    pub fn follow(&mut self, chunk: &[u8]) -> Result<usize, TooLarge> {
+    pub fn follow(&mut self, chunk: &[u8]) -> Result<usize, Unacceptable> {
         let (mut at, mut ended) = (0, 0);
         while at < chunk.len() {
             if self.payload > 0 {
@@ -41,7 +56,11 @@ impl FrameGuard {
             at += 1;
             let Some(length) = self.announced() else { continue };
             if length > self.limit {
-                return Err(TooLarge);
+                return Err(Unacceptable::TooLarge);
+            }
+            let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
+            if opcode >= FIRST_CONTROL && (length > LONGEST_CONTROL || !last) {
+                return Err(Unacceptable::ControlFrame);
             }
             self.payload = length;
             self.come = 0;
@@ -75,6 +94,12 @@ impl FrameGuard {
         Some(bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
     }
 }
+
+/// The first of the opcodes of control frames.
+const FIRST_CONTROL: u8 = 8;
+
+/// The longest control frame, bytes of payload.
+const LONGEST_CONTROL: u64 = 125;
 
 #[cfg(test)]
 mod tests {
@@ -119,11 +144,27 @@ mod tests {
         let mut chunk = frame(3, true);
         chunk.extend([1, 2, 3]);
         chunk.extend(frame(1 << 30, true));
-        assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(TooLarge));
+        assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(Unacceptable::TooLarge));
         let mut guard = FrameGuard::new(1_000);
         let (last, before) = chunk.split_last().expect("the chunk is not empty");
         assert_eq!(guard.follow(before), Ok(1));
-        assert_eq!(guard.follow(&[*last]), Err(TooLarge));
+        assert_eq!(guard.follow(&[*last]), Err(Unacceptable::TooLarge));
         assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
+    }
+
+    #[test]
+    fn control_frames_are_whole_and_short() {
+        let header = |first: u8, length: u64| {
+            let mut header = frame(length, true);
+            header[0] = first;
+            header
+        };
+        for opcode in [8, 9, 10] {
+            let judged = |header: Vec<u8>| FrameGuard::new(1_000).follow(&header);
+            assert_eq!(judged(header(0x80 | opcode, 125)), Ok(0));
+            assert_eq!(judged(header(0x80 | opcode, 126)), Err(Unacceptable::ControlFrame));
+            assert_eq!(judged(header(opcode, 0)), Err(Unacceptable::ControlFrame));
+            assert_eq!(judged(header(opcode, 1_001)), Err(Unacceptable::TooLarge));
+        }
     }
 }

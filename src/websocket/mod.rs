@@ -10,7 +10,7 @@ mod socket;
 
 pub use client::{websocket_client, websocket_client_to};
 pub use fragments::{Fragments, Joined, MessageSize};
-pub use frame_guard::{FrameGuard, TooLarge};
+pub use frame_guard::{FrameGuard, Unacceptable};
 pub use frames::{fragment, message, opcode};
 pub use shared_buffer::SharedBuffer;
 pub use socket::tuned;

@@ -124,6 +124,11 @@ impl RawPeer {
         let _ = self.writer.shutdown().await;
     }
 
+    /// Sends bytes that need not be frames; whether the other side took them.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) -> bool {
+        timeout(PATIENCE, self.writer.write_all(bytes)).await.is_ok_and(|written| written.is_ok())
+    }
+
     /// Every frame so far.
     pub(crate) fn frames(&self) -> Vec<Arc<RawFrame>> {
         self.received.borrow().frames.clone()
