@@ -56,6 +56,16 @@ fn override_of(variable: &str) -> Option<String> {
     lower.strip_prefix(PREFIX).map(str::to_owned)
 }
 
+/// A warning that names the variables by which other programs are told of an HTTP proxy, if there are any. Their values may
+/// hold a password.
+pub(super) fn unused_proxies(environment: &BTreeMap<String, String>) -> Option<String> {
+    let is_one = |name: &str| PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(name));
+    let set = environment.iter().filter(|(name, value)| is_one(name) && !value.is_empty());
+    let names: Vec<&str> = set.map(|(name, _)| name.as_str()).collect();
+    let names = (!names.is_empty()).then(|| names.join(", "))?;
+    Some(format!("{names}: an http proxy is not supported, everything is dialled directly"))
+}
+
 enum Step {
     Key(String),
     Index(usize),
@@ -188,5 +198,6 @@ fn dotted(path: &[Step]) -> String {
     })
 }
 
+const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 const PREFIX: &str = "voxbridge__";
 const KEY_SOURCES: [&str; 3] = ["api_key", "api_key_env", "api_key_file"];

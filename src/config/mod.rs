@@ -206,7 +206,9 @@ impl Config {
         let variables = env::fold(&mut tree, &environment)?;
         let origin = reader::Origin { file: name.to_owned(), variables };
         let raw = raw::deserialize(&origin, tree)?;
-        check::check(&raw, &origin, &environment)
+        let mut config = check::check(&raw, &origin, &environment)?;
+        config.warnings.extend(env::unused_proxies(&environment));
+        Ok(config)
     }
 
     /// Everything in force as TOML that could be read again, but for secrets, which read `***`.

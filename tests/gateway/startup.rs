@@ -78,3 +78,21 @@ async fn the_port_can_come_from_the_environment() {
     assert_eq!(gateway.port(), port);
     gateway.assert_serves().await;
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_not_used_is_told_once_and_without_its_password() {
+    let mock = Mock::start(Script::default()).await;
+    // Nobody listens there.
+    let proxy = "http://user:canary-password@127.0.0.1:9";
+    let environment = [("HTTPS_PROXY", proxy), ("http_proxy", proxy), ("All_Proxy", proxy), ("NO_PROXY", "")];
+    let gateway = Gateway::start_with(&Config::for_mock(&mock).toml(), &environment).await;
+    gateway.assert_serves().await;
+    let log = gateway.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("proxy is not supported")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains(" WARN "), "{}", lines[0]);
+    for name in ["HTTPS_PROXY", "http_proxy", "All_Proxy"] {
+        assert!(lines[0].contains(name), "{}", lines[0]);
+    }
+    assert!(!log.contains("canary-password") && !log.contains("NO_PROXY"), "{log}");
+}
