@@ -38,6 +38,7 @@ use std::{
 
 use actix_web::{App, web};
 use futures_util::{Stream, StreamExt, stream};
+use rustls::pki_types::UnixTime;
 
 use crate::{
     actors::{BackendRuntime, Budget, Dialer, OwnListener},
@@ -180,14 +181,24 @@ fn bound(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     bind().map_err(|error: io::Error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))
 }
 
+fn warn_of_dates(certificate: &OwnCertificate) {
+    if let Some(trouble) = certificate.trouble(UnixTime::now()) {
+        log::warn!("{trouble}: clients refuse a certificate at any other time than its own");
+    }
+}
+
 /// Looks after the certificate for as long as it is awaited. Sessions go on with what they began with.
 async fn keep_current(certificate: Option<OwnCertificate>) {
     let Some(mut certificate) = certificate else { return pending().await };
+    warn_of_dates(&certificate);
     loop {
         tokio::time::sleep(CERTIFICATE_LOOKS).await;
         match certificate.refresh() {
             Ok(false) => (),
-            Ok(true) => log::info!("the listener has a new certificate"),
+            Ok(true) => {
+                log::info!("the listener has a new certificate");
+                warn_of_dates(&certificate);
+            }
             Err(unusable) => {
                 log::error!(
                     "the listener keeps its certificate, the new one is of no use: {}",

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod own;
+mod validity;
 
 use std::sync::{Arc, OnceLock};
 

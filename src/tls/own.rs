@@ -15,7 +15,7 @@ use rustls::{
 use super::{
     HTTP_1_1,
     certificate::{CertificateFiles, Stamp, Unusable},
-    http_1_1_client, provider, with_versions,
+    http_1_1_client, provider, validity, with_versions,
 };
 
 /// A certificate whose files may change while it is in use.
@@ -68,6 +68,12 @@ impl OwnCertificate {
         let new = Arc::new(self.files.read()?);
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(true)
+    }
+
+    /// What is wrong with the dates of the certificate in force, or will be within 7 days, with the file's name.
+    pub fn trouble(&self, now: UnixTime) -> Option<String> {
+        let trouble = validity::trouble(self.current.key().cert.first()?, now)?;
+        Some(format!("the certificate in {} {trouble}", self.files.certificate))
     }
 
     /// What a listener needs for TLS 1.2 and 1.3 with HTTP/1.1: upgrades are a matter of that, and a client that is offered

@@ -119,6 +119,24 @@ async fn a_new_certificate_is_for_new_connections_and_a_broken_one_for_none() {
 }
 
 #[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_whenever_it_is_read() {
+    let (files, _) = Files::new();
+    let expired = files.renew_for((2020, 1, 1), (2021, 2, 3));
+    let gateway = simulated(&files).await;
+    let name = files.certificate().display().to_string();
+    gateway.expect_log(&["WARN", &name, "expired at 2021-02-03T00:00:00Z"], s(5)).await;
+    // It is used all the same.
+    let error = expired.connect(gateway.port()).await.expect_err("clients look at the dates");
+    assert!(error.to_string().contains("expired"), "{error}");
+    files.renew_for((4000, 1, 1), (4001, 1, 1));
+    gateway.expect_log(&["WARN", &name, "is not valid before 4000-01-01T00:00:00Z"], s(5)).await;
+    let valid = files.renew();
+    eventually("new certificate", s(5), async || valid.connect(gateway.port()).await.ok().map(drop)).await;
+    let warnings = gateway.log().lines().filter(|line| line.contains(" WARN ")).count();
+    assert_eq!(warnings, 2, "{}", gateway.log());
+}
+
+#[tokio::test]
 async fn a_key_of_another_certificate_is_refused_at_start() {
     let (files, _) = Files::new();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");

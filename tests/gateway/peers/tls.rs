@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -37,13 +38,22 @@ impl Files {
 
     /// Replaces the certificate and its key, one after the other.
     pub(crate) fn renew(&self) -> Trust {
+        self.renew_for((1975, 1, 1), (4096, 1, 1))
+    }
+
+    /// The same with a certificate for some time, from a day to another: year, month and day.
+    pub(crate) fn renew_for(&self, begin: (i32, u8, u8), end: (i32, u8, u8)) -> Trust {
         // The address is for those who have to dial by it.
         let names = [NAME.to_owned(), "127.0.0.1".to_owned()];
-        let new = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        self.write_certificate(&new.cert.pem());
-        self.write_key(&new.signing_key.serialize_pem());
+        let mut parameters = CertificateParams::new(names).expect("names");
+        parameters.not_before = date_time_ymd(begin.0, begin.1, begin.2);
+        parameters.not_after = date_time_ymd(end.0, end.1, end.2);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        self.write_certificate(&certificate.pem());
+        self.write_key(&key.serialize_pem());
         let mut roots = RootCertStore::empty();
-        roots.add(new.cert.der().clone()).expect("a certificate that can be trusted");
+        roots.add(certificate.der().clone()).expect("a certificate that can be trusted");
         let mut config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the default versions")
