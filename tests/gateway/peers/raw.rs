@@ -84,7 +84,7 @@ impl RawPeer {
         let request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{}{headers}\r\n", UPGRADE);
         let (mut reader, mut writer) = prepared(stream);
         writer.write_all(request.as_bytes()).await.expect("the gateway takes the request");
-        let (head, rest) = read_head(&mut reader).await;
+        let (head, rest) = read_head(&mut reader).await.expect("the head comes whole");
         assert!(head.text.starts_with("HTTP/1.1 101 "), "no upgrade on {target}: {head:?}");
         Self::start(Side::Client, head, rest, reader, writer)
     }
@@ -199,18 +199,31 @@ impl RawPeer {
     }
 
     async fn wait(&self, wanted: &str, is_there: impl Fn(&[Arc<RawFrame>]) -> bool) {
-        let mut received = self.received.clone();
-        let found = received.wait_for(|received| is_there(&received.frames) || received.over.is_some());
-        let waited = timeout(PATIENCE, found).await.map(drop);
+        let in_time = self.reaches(&is_there).await;
         let received = self.received.borrow();
         assert!(
             is_there(&received.frames),
             "the {:?} waits for {wanted} ({}, {:?}) and has {:?}",
             self.side,
-            if waited.is_ok() { "in vain" } else { "too long" },
+            if in_time { "in vain" } else { "too long" },
             received.over,
             received.frames
         );
+    }
+
+    /// Waits until this is there or nothing can come any more; whether that was in time.
+    async fn reaches(&self, is_there: impl Fn(&[Arc<RawFrame>]) -> bool) -> bool {
+        let mut received = self.received.clone();
+        let found = received.wait_for(|received| is_there(&received.frames) || received.over.is_some());
+        timeout(PATIENCE, found).await.is_ok()
+    }
+
+    /// Waits until the frames are such; false if the connection has ended without, or a close frame has come.
+    pub(crate) async fn comes_to(&self, wanted: &str, is_there: impl Fn(&[Arc<RawFrame>]) -> bool) -> bool {
+        let closed = |frames: &[Arc<RawFrame>]| frames.last().is_some_and(|frame| frame.opcode == CLOSE);
+        let in_time = self.reaches(|frames| is_there(frames) || closed(frames)).await;
+        assert!(in_time, "the {:?} waits too long for {wanted}", self.side);
+        is_there(&self.received.borrow().frames)
     }
 }
 
@@ -234,14 +247,30 @@ impl RawUpstream {
     pub(crate) async fn dialled(&self) -> Dialled {
         let accepted = timeout(PATIENCE, self.listener.accept()).await.expect("upstream is dialled in time");
         let (mut reader, writer) = prepared(accepted.expect("the listener listens").0);
-        let (head, rest) = read_head(&mut reader).await;
+        let (head, rest) = read_head(&mut reader).await.expect("the head comes whole");
         assert!(rest.is_empty(), "frames were sent before the upgrade was answered");
         Dialled { head, reader, writer }
+    }
+
+    /// The next connection whose request is whole, upgraded.
+    pub(crate) async fn accept_whole(&self) -> RawPeer {
+        loop {
+            let (stream, _) = self.listener.accept().await.expect("the listener listens");
+            let (mut reader, writer) = prepared(stream);
+            if let Ok((head, _)) = read_head(&mut reader).await {
+                return Dialled { head, reader, writer }.accept().await;
+            }
+        }
     }
 
     /// The next connection, upgraded.
     pub(crate) async fn accept(&self) -> RawPeer {
         self.dialled().await.accept().await
+    }
+
+    /// Leaves out connections that nobody has taken: whoever made them is gone.
+    pub(crate) async fn forget(&self) {
+        while timeout(ms(20), self.listener.accept()).await.is_ok() {}
     }
 
     /// Whether nobody has dialled since the last connection was taken.
@@ -267,7 +296,8 @@ impl Dialled {
              Sec-WebSocket-Accept: {}\r\n{chosen}{headers}\r\n",
             derive_accept_key(key.as_bytes())
         );
-        self.writer.write_all(answer.as_bytes()).await.expect("the gateway waits for the answer");
+        // A network may have taken the gateway away.
+        let _ = self.writer.write_all(answer.as_bytes()).await;
         RawPeer::start(Side::Server, self.head, Vec::new(), self.reader, self.writer)
     }
 
@@ -295,17 +325,19 @@ fn prepared(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     stream.into_split()
 }
 
-/// Reads a request or an answer up to its empty line; what came behind that belongs to the frames.
-async fn read_head(reader: &mut OwnedReadHalf) -> (Head, Vec<u8>) {
+/// Reads a request or an answer up to its empty line; what came behind that belongs to the frames. What came, if that
+/// is not all of it.
+async fn read_head(reader: &mut OwnedReadHalf) -> Result<(Head, Vec<u8>), String> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             let rest = bytes.split_off(end + 4);
-            return (Head::parse(String::from_utf8(bytes).expect("a head is text")), rest);
+            return Ok((Head::parse(String::from_utf8(bytes).expect("a head is text")), rest));
         }
-        let read = timeout(PATIENCE, reader.read_buf(&mut bytes)).await;
-        let read = read.expect("the head comes in time").expect("the head can be read");
-        assert!(read > 0, "cut off after: {}", String::from_utf8_lossy(&bytes));
+        let read = timeout(PATIENCE, reader.read_buf(&mut bytes)).await.expect("the head comes in time");
+        if !read.is_ok_and(|read| read > 0) {
+            return Err(String::from_utf8_lossy(&bytes).into_owned());
+        }
     }
 }
 
