@@ -40,6 +40,7 @@ mod rows_transcripts;
 mod self_test;
 mod slow_clients;
 mod slow_upstreams;
+mod soak;
 mod startup;
 mod tls;
 mod tls_listener;

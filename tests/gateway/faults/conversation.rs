@@ -41,7 +41,7 @@ use Step::{Beat, Client, ClientHas, ClientHears, Confirm, Upstream, UpstreamHas,
 
 /// How far a conversation came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(crate) enum Reached {
     /// A side is gone.
     Part,
     /// Everything but the close.
@@ -50,7 +50,7 @@ pub(super) enum Reached {
 
 /// How fast speech comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tempo {
+pub(crate) enum Tempo {
     Natural,
     Fast,
 }
@@ -63,7 +63,7 @@ pub(super) enum Received {
 }
 
 /// Plays the conversation up to its end or that of a side.
-pub(super) async fn converse(
+pub(crate) async fn converse(
     kind: Kind,
     tempo: Tempo,
     client: &mut RawPeer,

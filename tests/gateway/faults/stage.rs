@@ -21,7 +21,7 @@ pub(super) const LEARNS: Duration = s(2);
 
 /// What a client came for, and so by which kind of backend it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A conversation, translated.
     Translated,
     /// A conversation, passed through.
@@ -61,7 +61,7 @@ pub(super) struct Session {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Translated, Self::Agent, Self::Transcription];
+    pub(crate) const ALL: [Self; 3] = [Self::Translated, Self::Agent, Self::Transcription];
 
     /// The kind of a test, by its name.
     pub(super) fn named(name: &str) -> Self {
@@ -78,14 +78,14 @@ impl Kind {
         }
     }
 
-    /// Its backend, which is dialled at this port, with more lines.
-    pub(super) fn backend(self, port: u16, lines: &str) -> String {
-        let (kind, path, target) = match self {
-            Self::Translated => ("openai-realtime", self.path(), "/v1/realtime"),
-            Self::Agent | Self::Transcription => ("deepgram-agent", "/dg", "/v1/agent/converse"),
+    /// A backend for it, which is dialled at this port, with more lines.
+    pub(crate) fn backend(self, name: &str, path: &str, port: u16, lines: &str) -> String {
+        let (kind, target) = match self {
+            Self::Translated => ("openai-realtime", "/v1/realtime"),
+            Self::Agent | Self::Transcription => ("deepgram-agent", "/v1/agent/converse"),
         };
         format!(
-            "[[backends]]\nname = \"backend\"\nkind = \"{kind}\"\npath = \"{path}\"\n\
+            "[[backends]]\nname = \"{name}\"\nkind = \"{kind}\"\npath = \"{path}\"\n\
              url = \"ws://127.0.0.1:{port}{target}\"\n{lines}\n"
         )
     }
@@ -96,7 +96,8 @@ impl Stage {
     pub(super) async fn start(kind: Kind, lines: &str) -> Self {
         let upstream = RawUpstream::start().await;
         let far = FaultProxy::start(upstream.port()).await;
-        let backend = kind.backend(far.port(), lines);
+        let path = if kind == Kind::Translated { kind.path() } else { "/dg" };
+        let backend = kind.backend("backend", path, far.port(), lines);
         let toml = format!("[server]\nhost = \"127.0.0.1\"\nport = 0\nworkers = 1\n{backend}");
         // What is decided because time has passed is told by `trace` alone.
         let log = [("RUST_LOG", "debug,voxbridge::actors::ordering_gate=trace")];
