@@ -1,4 +1,5 @@
-//! Endings of a session whose time is over, by the network's fault or nobody's, and the end of the program.
+//! Endings of a session whose time is over, by the network's fault or nobody's, and those that the program as a whole
+//! is the cause of.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 use super::stage::{Kind, LEARNS, Level, Session, Stage};
 use crate::peers::fault_proxy::{Direction, Fault};
 use crate::peers::frames;
-use crate::peers::raw_frame::RawFrame;
+use crate::peers::raw_frame::{BINARY, RawFrame};
 use crate::peers::s;
 use crate::peers::sound::plain_settings;
 
@@ -84,13 +85,46 @@ pub(super) async fn is_not_read(kind: Kind) {
     }
 }
 
-/// The program is asked to stop.
-pub(super) async fn stops(kind: Kind) {
-    let mut stage = Stage::start(kind, "").await;
+/// All connections together may hold less than what this client does not take.
+pub(super) async fn is_one_of_too_large(kind: Kind) {
+    const LARGE: usize = 3 * 512 * 1024;
+    let stage = Stage::start(kind, "[limits]\nprocess_bytes = 1048576").await;
     let mut session = stage.open().await;
-    let asked = Instant::now();
-    stage.gateway.terminate().await;
-    session.both_learn(asked, (Some("SERVER_GOING_AWAY"), Some(1012), ""), (Some(1000), "")).await;
-    assert_eq!(stage.gateway.exit(s(5)).await, Some(0));
-    stage.assert_logged("shutdown", Level::Info);
+    session.near.set(Direction::Down, Fault::Stall);
+    let frame = match kind {
+        Kind::Translated => RawFrame::text(&frames::output_audio_delta(&vec![0; LARGE]).to_string()),
+        Kind::Agent | Kind::Transcription => RawFrame::binary(vec![0; LARGE]),
+    };
+    session.upstream.send(&frame).await;
+    stage.deciding().await;
+    let decided = Instant::now();
+    session.near.set(Direction::Down, Fault::Pass);
+    session.both_learn(decided, (Some("GATEWAY_OVERLOADED"), Some(1013), ""), (Some(1000), "")).await;
+    stage.ended("overloaded", Level::Warn).await;
+}
+
+/// The program is asked to stop: between turns at once, in a turn or without any when the time for them is over.
+pub(super) async fn stops(kind: Kind) {
+    for in_its_turn in [false, true] {
+        let mut stage = Stage::start(kind, "").await;
+        let mut session = stage.open().await;
+        if in_its_turn {
+            let audio = match kind {
+                Kind::Translated => RawFrame::text(&frames::output_audio_delta(&[0; 960]).to_string()),
+                Kind::Agent | Kind::Transcription => RawFrame::binary([0; 960]),
+            };
+            session.upstream.send(&RawFrame::text(r#"{"type":"AgentStartedSpeaking"}"#)).await;
+            session.upstream.send(&audio).await;
+            session.client.expect_opcode(BINARY, 1).await;
+        }
+        let asked = Instant::now();
+        stage.gateway.terminate().await;
+        let waits = in_its_turn || kind == Kind::Transcription;
+        let since = if waits { asked + LIMIT } else { asked };
+        session.client.expect_said("SERVER_GOING_AWAY", 1).await;
+        assert_eq!(asked.elapsed() >= LIMIT, waits, "{:?}", asked.elapsed());
+        session.both_learn(since, (Some("SERVER_GOING_AWAY"), Some(1012), ""), (Some(1000), "")).await;
+        assert_eq!(stage.gateway.exit(s(5)).await, Some(0));
+        stage.assert_logged("shutdown", Level::Info);
+    }
 }

@@ -9,8 +9,8 @@ use super::stage::{Kind, LEARNS, Level, Session, Stage};
 use crate::peers::fault_proxy::{Cut, Direction, Fault};
 use crate::peers::frames;
 use crate::peers::raw_frame::RawFrame;
+use crate::peers::s;
 use crate::peers::sound::plain_settings;
-use crate::peers::{ms, s};
 
 /// Closes of upstream, with what the client and upstream are told.
 pub(super) async fn closes(kind: Kind) {
@@ -132,24 +132,6 @@ pub(super) async fn expires(kind: Kind) {
     session.upstream.send(&RawFrame::close(Some(1001), "")).await;
     session.both_learn(closed, (Some("session_max_duration"), Some(1001), ""), (Some(1001), "")).await;
     stage.ended("session_expired", Level::Info).await;
-}
-
-/// The `session.update` has gone up and its answer is lost on its way.
-pub(super) async fn is_silent_about_settings(kind: Kind) {
-    for fault in [Fault::Stall, Fault::Swallow] {
-        let stage = Stage::start(kind, "deferred_response_timeout_ms = 400").await;
-        let mut session = stage.connect().await;
-        session.far.set(Direction::Down, fault);
-        let asked = Instant::now();
-        session.client.send(&RawFrame::text(&plain_settings().to_string())).await;
-        session.upstream.expect_data(1).await;
-        session.upstream.send(&RawFrame::text(&frames::session_updated().to_string())).await;
-        session.client.expect_said("upstream_silent", 1).await;
-        assert!(asked.elapsed() >= ms(400), "{:?}", asked.elapsed());
-        session.client_learns(asked + ms(400), Some("upstream_silent"), (Some(1011), "")).await;
-        assert_eq!(session.upstream.expect_close().await.0, Some(1000));
-        stage.ended("upstream_silent", Level::Warn).await;
-    }
 }
 
 /// Upstream takes nothing: it reads on while there is time, or never.

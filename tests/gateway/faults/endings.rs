@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stage::Kind;
-use super::{by_client, by_dial, by_time, by_upstream};
+use super::{by_client, by_dial, by_silence, by_time, by_upstream};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -32,7 +32,7 @@ endings! {
     upstream_auth_failed (translated agent transcription) by_dial::is_not_let_in;
     upstream_rate_limited (translated agent transcription) by_dial::is_one_too_many;
     upstream_unavailable (translated agent transcription) by_dial::is_not_served;
-    upstream_silent (translated) by_upstream::is_silent_about_settings;
+    upstream_silent (translated agent transcription) by_silence::of_upstream;
     upstream_closed (translated agent transcription) by_upstream::closes;
     upstream_vanished (translated agent transcription) by_upstream::vanishes;
     upstream_message_too_large (translated agent transcription) by_upstream::sends_too_much;
@@ -41,16 +41,16 @@ endings! {
     settings_timeout (translated agent) by_time::waits_for_settings;
     idle_timeout (translated agent) by_time::hears_nothing;
     session_max_duration (translated agent transcription) by_time::is_old;
+    client_silent (translated agent transcription) by_silence::of_the_client;
     client_too_slow (translated agent transcription) by_time::is_not_read;
     upstream_too_slow (translated agent transcription) by_upstream::reads_too_slowly;
     too_much_input (translated) by_client::says_too_much_before_settings;
+    overloaded (translated agent transcription) by_time::is_one_of_too_large;
     shutdown (translated agent transcription) by_time::stops;
 }
 
 /// Endings that a kind of backend does not have.
-const NEVER: [(&str, Kind, &str); 8] = [
-    ("upstream_silent", Kind::Agent, "no update of the gateway's waits for an answer"),
-    ("upstream_silent", Kind::Transcription, "no update of the gateway's waits for an answer"),
+const NEVER: [(&str, Kind, &str); 6] = [
     ("session_expired", Kind::Agent, "upstream speaks for itself"),
     ("session_expired", Kind::Transcription, "upstream speaks for itself"),
     ("settings_timeout", Kind::Transcription, "there are no Settings"),

@@ -2,6 +2,7 @@
 
 mod by_client;
 mod by_dial;
+mod by_silence;
 mod by_time;
 mod by_upstream;
 pub(crate) mod conversation;

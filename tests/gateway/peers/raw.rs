@@ -158,6 +158,12 @@ impl RawPeer {
         self.wait(what, |frames| frames.iter().any(has)).await;
     }
 
+    /// Whether a close frame has come, or the connection has ended without.
+    pub(crate) fn is_told_of_an_end(&self) -> bool {
+        let received = self.received.borrow();
+        received.over.is_some() || received.frames.iter().any(|frame| frame.opcode == CLOSE)
+    }
+
     /// Waits for so many data frames; those that have come.
     pub(crate) async fn expect_data(&self, count: usize) -> Vec<Arc<RawFrame>> {
         let wanted = format!("{count} data frames");
