@@ -134,3 +134,21 @@ fn upstream_error(error: WsClientError, scrubber: &Scrubber) -> UpstreamError {
         other => UpstreamError::Unreachable(scrubber.scrub(&other.to_string()).into_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BackendUrl, Secret};
+
+    #[test]
+    fn an_error_that_quotes_the_server_quotes_no_key() {
+        let mut backend = Backend::new("b", "/b", BackendUrl::SelfPath("/sim/openai".to_owned()));
+        backend.api_key = Some(Secret::new("key-0123456789"));
+        let error = std::io::Error::other("no such host: key-0123456789.example");
+        let error = WsClientError::SendRequest(SendRequestError::Send(error));
+        let UpstreamError::Unreachable(said) = upstream_error(error, &Scrubber::of_backend(&backend)) else {
+            panic!("the server cannot be reached");
+        };
+        assert!(said.contains("no such host: ***.example"), "{said}");
+    }
+}
