@@ -93,13 +93,19 @@ fn put_input(session: &mut Session, input: InputConfig, left_out: &mut LeftOut) 
     }
 }
 
+/// A member of what should be an object, or null.
+fn take(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
 fn put_response(response: &mut ResponseParams, left_out: &mut LeftOut) {
     response.modalities = response.output_modalities.take().map(modalities);
     response.max_response_output_tokens = response.max_output_tokens.take();
-    let mut output = response.audio.take().map(|mut audio| audio["output"].take()).unwrap_or_default();
-    let format = serde_json::from_value::<Format>(output["format"].take());
+    let mut audio = response.audio.take().unwrap_or_default();
+    let mut output = take(&mut audio, "output");
+    let format = serde_json::from_value::<Format>(take(&mut output, "format"));
     response.output_audio_format = format.ok().and_then(beta_format);
-    let voice = Some(output["voice"].take()).filter(|voice| !voice.is_null());
+    let voice = Some(take(&mut output, "voice")).filter(|voice| !voice.is_null());
     response.voice = named_voice(voice, "response.audio.output.voice", left_out);
     response.input.iter_mut().flatten().for_each(put_item);
     keep_functions(&mut response.tools, "response.tools of type mcp", left_out);

@@ -175,3 +175,11 @@ fn an_assistant_item_has_the_parts_of_the_beta_and_every_other_event_is_the_same
         assert_eq!(translated(&event), (event, vec![]));
     }
 }
+
+#[test]
+fn a_member_of_another_shape_is_left_out() {
+    for audio in [json!(true), json!([]), json!({"output": "alloy"}), json!({"output": [{"voice": "x"}]})] {
+        let (event, _) = translated(&json!({"type": "response.create", "response": {"audio": audio}}));
+        assert_eq!(event, json!({"type": "response.create", "response": {}}), "{audio}");
+    }
+}
