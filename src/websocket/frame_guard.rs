@@ -54,13 +54,16 @@ impl FrameGuard {
             self.header[self.collected] = chunk[at];
             self.collected += 1;
             at += 1;
-            let Some(length) = self.announced() else { continue };
+            let Some((length, header)) = self.announced() else { continue };
             if length > self.limit {
                 return Err(Unacceptable::TooLarge);
             }
             let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
             if opcode >= FIRST_CONTROL && (length > LONGEST_CONTROL || !last) {
                 return Err(Unacceptable::ControlFrame);
+            }
+            if self.collected < header {
+                continue;
             }
             self.payload = length;
             self.come = 0;
@@ -75,8 +78,8 @@ impl FrameGuard {
         if self.payload > 0 { self.come as usize } else { 0 }
     }
 
-    /// The payload length, once the header is whole.
-    fn announced(&self) -> Option<u64> {
+    /// The payload length, once that much of the header is there, and the header's.
+    fn announced(&self) -> Option<(u64, usize)> {
         let second = *self.header[..self.collected].get(1)?;
         let mask = if second & 0x80 == 0 { 0 } else { 4 };
         let extended = match second & 0x7f {
@@ -84,14 +87,12 @@ impl FrameGuard {
             127 => 8,
             _ => 0,
         };
-        if self.collected < 2 + extended + mask {
-            return None;
-        }
+        let header = 2 + extended + mask;
         if extended == 0 {
-            return Some(u64::from(second & 0x7f));
+            return Some((u64::from(second & 0x7f), header));
         }
-        let bytes = &self.header[2..2 + extended];
-        Some(bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
+        let bytes = self.header[..self.collected].get(2..2 + extended)?;
+        Some((bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)), header))
     }
 }
 
@@ -146,9 +147,10 @@ mod tests {
         chunk.extend(frame(1 << 30, true));
         assert_eq!(FrameGuard::new(1_000).follow(&chunk), Err(Unacceptable::TooLarge));
         let mut guard = FrameGuard::new(1_000);
-        let (last, before) = chunk.split_last().expect("the chunk is not empty");
+        // The last byte of the length; the mask is still to come.
+        let (before, rest) = chunk.split_at(chunk.len() - 5);
         assert_eq!(guard.follow(before), Ok(1));
-        assert_eq!(guard.follow(&[*last]), Err(Unacceptable::TooLarge));
+        assert_eq!(guard.follow(&rest[..1]), Err(Unacceptable::TooLarge));
         assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
     }
 
