@@ -82,7 +82,6 @@ async fn broken(mut session: Session, fault: Fault, error: &str) {
     session.upstream.send(&RawFrame::text(&frames::error("a_code", &"x".repeat(200)).to_string())).await;
     session.client_learns(broke, Some(error), (Some(1011), "")).await;
     session.upstream.expect_end().await;
-    assert!(broke.elapsed() < LEARNS);
 }
 
 /// A message over the limit, which nobody waits for.

@@ -1,7 +1,6 @@
 //! A whole conversation as data, for each kind of backend: a typed turn, a spoken one with audio both ways, a function
 //! call, a barge-in. Both of its sides, and what each of them has received in the end. Knows no fault.
 
-use std::mem;
 use std::sync::Arc;
 
 use base64_simd::STANDARD;
@@ -217,30 +216,33 @@ impl Voice {
         steps
     }
 
-    /// The frames of an answer's beginning and its audio.
+    /// The id of the answer that was begun last.
+    fn id(&self) -> String {
+        format!("resp_{}", self.responses)
+    }
+
+    /// A piece of that answer's audio.
+    fn piece(&self, length: usize) -> RawFrame {
+        let audio = counted(length);
+        if !self.translated() {
+            return RawFrame::binary(audio);
+        }
+        let id = self.id();
+        say(json!({"type": "response.output_audio.delta", "response_id": id, "item_id": format!("item_{id}"),
+            "delta": STANDARD.encode_to_string(audio)}))
+    }
+
+    /// The frames of an answer's beginning and its audio, which the client hears.
     fn audio(&mut self, pieces: &[usize]) -> Vec<Step> {
         self.responses += 1;
-        let id = format!("resp_{}", self.responses);
-        let mut steps = Vec::new();
-        steps.push(Upstream(say(if self.translated() {
-            json!({"type": "response.created", "response": {"id": id}})
+        self.heard += pieces.iter().sum::<usize>();
+        let begins = if self.translated() {
+            json!({"type": "response.created", "response": {"id": self.id()}})
         } else {
             json!({"type": "AgentStartedSpeaking", "total_latency": 0.5})
-        })));
-        for length in pieces {
-            let audio = counted(*length);
-            self.heard += length;
-            let frame = if self.translated() {
-                say(
-                    json!({"type": "response.output_audio.delta", "response_id": id, "item_id": format!("item_{id}"),
-                    "delta": STANDARD.encode_to_string(audio)}),
-                )
-            } else {
-                RawFrame::binary(audio)
-            };
-            steps.extend([Beat, Upstream(frame)]);
-        }
-        steps
+        };
+        let pieces = pieces.iter().flat_map(|length| [Beat, Upstream(self.piece(*length))]);
+        [Upstream(say(begins))].into_iter().chain(pieces).collect()
     }
 
     /// The frames of an answer's end.
@@ -249,7 +251,7 @@ impl Voice {
             let said = json!({"type": "ConversationText", "role": "assistant", "content": text});
             return vec![Upstream(say(said)), Upstream(say(json!({"type": "AgentAudioDone"})))];
         }
-        let id = format!("resp_{}", self.responses);
+        let id = self.id();
         let content = json!([{"type": "output_audio", "transcript": text}]);
         let item = json!({"id": format!("item_{id}"), "type": "message", "role": "assistant", "status": "completed",
             "content": content});
@@ -305,7 +307,7 @@ impl Voice {
         steps
     }
 
-    fn calls(&mut self) -> Vec<Step> {
+    fn calls(&self) -> Vec<Step> {
         let call = if self.translated() {
             let item = json!({"id": "item_call_1", "type": "function_call", "status": "completed",
                 "call_id": "call_1", "name": FUNCTION, "arguments": "{}"});
@@ -346,11 +348,7 @@ impl Voice {
         if self.translated() {
             steps.push(UpstreamHas("conversation.item.truncate", 1));
             // What is still on its way is not the client's any more.
-            let heard = mem::replace(&mut self.heard, 0);
-            let responses = self.responses - 1;
-            self.responses = responses;
-            steps.extend(self.audio(&[FRAME]).into_iter().skip(1));
-            self.heard = heard;
+            steps.push(Upstream(self.piece(FRAME)));
             steps.extend(self.text("cancelled", text));
         }
         steps

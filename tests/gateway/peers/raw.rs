@@ -10,7 +10,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::http::UPGRADE;
@@ -34,6 +34,8 @@ pub(crate) struct RawPeer {
 #[derive(Default)]
 struct Received {
     frames: Vec<Arc<RawFrame>>,
+    /// When the close frame came.
+    closed_at: Option<Instant>,
     /// How the connection ended.
     over: Option<String>,
 }
@@ -197,6 +199,11 @@ impl RawPeer {
         self.expect_opcode(CLOSE, 1).await[0].closes_with()
     }
 
+    /// When the close frame came, if it has.
+    pub(crate) fn closed_at(&self) -> Option<Instant> {
+        self.received.borrow().closed_at
+    }
+
     /// Waits until the other side has ended the connection.
     pub(crate) async fn expect_end(&self) {
         let mut received = self.received.clone();
@@ -352,7 +359,12 @@ async fn read_all(from: Side, mut bytes: Vec<u8>, mut reader: OwnedReadHalf, not
         match RawFrame::read(from, &bytes) {
             Ok(Some((frame, length))) => {
                 bytes.drain(..length);
-                noted.send_modify(|received| received.frames.push(Arc::new(frame)));
+                noted.send_modify(|received| {
+                    if frame.opcode == CLOSE {
+                        received.closed_at.get_or_insert_with(Instant::now);
+                    }
+                    received.frames.push(Arc::new(frame));
+                });
                 continue;
             }
             Ok(None) => {}
