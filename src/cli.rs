@@ -4,16 +4,16 @@ mod signals;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use actix_web::{App, HttpServer};
 use clap::{Args, Parser, Subcommand};
-use log::LevelFilter;
 
 use crate::{
     config::{AuthMode, Config, Logging},
+    logging,
     server::Server,
     simulator,
     talk::{TalkArgs, talk},
@@ -68,7 +68,7 @@ impl Cli {
     /// Runs the command. Status 2 is a wrong configuration or command line, 1 any other failure.
     pub fn run(self) -> ExitCode {
         match self.command {
-            None => with_config(self.config, serve),
+            None => with_config(self.config.clone(), |config| serve(self.config, config)),
             Some(Command::Simulate(_) | Command::Talk(_)) if self.config.is_some() => {
                 failed(&"--config goes with serving and with check", 2)
             }
@@ -91,18 +91,25 @@ impl Cli {
 }
 
 fn with_config(path: Option<PathBuf>, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    let config = match Config::load(path.as_deref()) {
-        Ok(config) => config,
-        Err(error) => return failed(&error, 2),
-    };
+    match load(path.as_deref()) {
+        Ok(config) => run(config),
+        Err(reason) => failed(&reason, 2),
+    }
+}
+
+/// Reads the configuration and the environment. What is wrong is told with file, key and reason.
+fn load(path: Option<&Path>) -> Result<Config, String> {
+    let config = Config::load(path).map_err(|error| error.to_string())?;
     // Only the simulators know their options, and they are configuration all the same.
     match simulator::Options::parse(&config.simulator.openai, &config.simulator.deepgram) {
-        Ok(_) => run(config),
-        Err(reason) => {
-            let file = path.map_or("config/default.toml".to_owned(), |path| path.display().to_string());
-            failed(&format!("{file}: {reason}"), 2)
-        }
+        Ok(_) => Ok(config),
+        Err(reason) => Err(format!("{}: {reason}", file_name(path))),
     }
+}
+
+/// The file as it is called in messages.
+fn file_name(path: Option<&Path>) -> String {
+    path.map_or("config/default.toml".to_owned(), |path| path.display().to_string())
 }
 
 fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
@@ -110,18 +117,8 @@ fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// `RUST_LOG` wins over the configured level; other crates are heard from `warn` on. Two modules repeat values of
-/// headers, which may be keys and tokens, and are not heard below that, whatever is asked for.
-fn start_logging(logging: &Logging) {
-    let filter = format!("warn,voxbridge={}", logging.level);
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
-        .filter_module("actix_http::h1::decoder", LevelFilter::Warn)
-        .filter_module("awc::ws", LevelFilter::Warn)
-        .init();
-}
-
-fn serve(config: Config) -> ExitCode {
-    start_logging(&config.logging);
+fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
+    logging::start(&config.logging);
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -150,11 +147,11 @@ fn serve(config: Config) -> ExitCode {
             "try: voxbridge talk --url {ws}://{address}{path}{token}{ca} --text \"What time is it?\""
         ));
     }
-    finished(system.block_on(server.run(signals.requests())))
+    finished(system.block_on(server.run(signals.requests(path))))
 }
 
 fn simulate(args: SimulateArgs) -> ExitCode {
-    start_logging(&Logging::default());
+    logging::start(&Logging::default());
     let with = |options: simulator::Options, (name, value): &(String, String)| options.with(name, value);
     let options = match args.options.iter().try_fold(simulator::Options::default(), with) {
         Ok(options) => options,

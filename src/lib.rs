@@ -30,6 +30,7 @@
 //! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
+//! | [`logging`] | The log, whose level may change |
 //! | [`simulator`] | Strict servers that speak, OpenAI's and Deepgram's, for the default configuration and the tests |
 //! | [`talk`] | The command-line client |
 //! | [`cli`] | The commands |
@@ -64,6 +65,7 @@ pub mod config;
 pub mod functions;
 pub mod gate;
 pub mod identity;
+pub mod logging;
 pub mod protocol;
 pub mod server;
 pub mod simulator;

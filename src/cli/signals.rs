@@ -1,17 +1,22 @@
 //! The signals of a supervisor or a terminal as requests to the server.
 
-use std::io;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use futures_util::{Stream, stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::server::Request;
+use super::{file_name, load};
+use crate::server::{Request, Reread};
 
 /// The signals that mean something.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Whether one of those has come: the next one is in earnest.
+    hangup: Signal,
+    /// Whether one of the first two has come: the next one is in earnest.
     asked: bool,
 }
 
@@ -21,19 +26,26 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
             asked: false,
         })
     }
 
-    /// What they ask for, one after the other.
-    pub(super) fn requests(self) -> impl Stream<Item = Request> {
-        stream::unfold(self, async |mut signals| Some((signals.next().await, signals)))
+    /// What they ask for, one after the other; `path` is what is read again.
+    pub(super) fn requests(self, path: Option<PathBuf>) -> impl Stream<Item = Request> {
+        stream::unfold((self, path), async |(mut signals, path)| {
+            Some((signals.next(path.as_deref()).await, (signals, path)))
+        })
     }
 
-    async fn next(&mut self) -> Request {
+    async fn next(&mut self, path: Option<&Path>) -> Request {
         tokio::select! {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),
+            _ = self.hangup.recv() => {
+                let config = load(path).map(Box::new);
+                return Request::Reload(Reread { file: file_name(path), config });
+            }
         }
         if std::mem::replace(&mut self.asked, true) { Request::Stop } else { Request::Drain }
     }

@@ -36,6 +36,7 @@ mod scrubber;
 mod service;
 mod show;
 mod show_auth;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod turn_detection;
@@ -68,6 +69,7 @@ pub use self::functions::{
 };
 pub use self::scrubber::Scrubber;
 pub use self::service::{ListenVersion, PathService};
+pub use self::succession::Succession;
 pub use self::turn_detection::{Eagerness, Transcription, TurnDetection};
 
 /// Everything that is configured.

@@ -9,6 +9,7 @@ mod static_tokens;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use grant::{DEFAULT_TTL, Granted, NoGrant, Wish};
@@ -23,13 +24,17 @@ use static_tokens::StaticTokens;
 pub const MAX_TOKEN: usize = 8192;
 
 /// Everybody whom the configuration lets in.
-pub struct Identities(Option<Known>);
+pub struct Identities {
+    /// Nobody in particular where no token is asked for.
+    known: Option<Known>,
+    /// The same for one configuration after the other.
+    used: Arc<UsedTokens>,
+}
 
 /// What there is where tokens are asked for.
 struct Known {
     tokens: StaticTokens,
     jwts: Option<Jwts>,
-    used: UsedTokens,
     grants: Option<Grants>,
 }
 
@@ -74,27 +79,22 @@ impl Stranger {
 impl Identities {
     /// Those of a configuration.
     pub fn new(auth: &Auth) -> Self {
-        let jwt = match &auth.mode {
-            AuthMode::None => return Self(None),
-            AuthMode::Tokens => None,
-            AuthMode::Jwt(jwt) => Some(jwt),
-        };
-        Self(Some(Known {
-            tokens: StaticTokens::new(&auth.tokens),
-            jwts: jwt.map(|jwt| Jwts::new(jwt)),
-            used: UsedTokens::default(),
-            grants: jwt.and_then(|jwt| Grants::new(jwt)),
-        }))
+        Self { known: Known::new(auth), used: Arc::default() }
+    }
+
+    /// Those of another configuration. Tokens for one use that were used stay so.
+    pub fn renewed(&self, auth: &Auth) -> Self {
+        Self { known: Known::new(auth), used: Arc::clone(&self.used) }
     }
 
     /// Whether everybody is let in without a token.
     pub fn is_open(&self) -> bool {
-        self.0.is_none()
+        self.known.is_none()
     }
 
     /// Whether tokens are granted.
     pub fn can_grant(&self) -> bool {
-        self.0.as_ref().is_some_and(|known| known.grants.is_some())
+        self.known.as_ref().is_some_and(|known| known.grants.is_some())
     }
 
     /// Whose the token is that a request came with, if it came with one. Whether a token for one use was used already
@@ -104,7 +104,7 @@ impl Identities {
     ///
     /// Why its sender is not let in. Where no token is asked for everybody is.
     pub fn identify(&self, token: Option<&str>) -> Result<Identity, Stranger> {
-        let Some(known) = &self.0 else { return Ok(Identity::default()) };
+        let Some(known) = &self.known else { return Ok(Identity::default()) };
         let token = token.ok_or(Stranger::Missing)?;
         if token.len() > MAX_TOKEN {
             return Err(Stranger::Invalid("too long"));
@@ -125,11 +125,9 @@ impl Identities {
     ///
     /// It was.
     pub fn check_unused(&self, identity: &Identity) -> Result<(), Stranger> {
-        match (&self.0, &identity.single_use) {
-            (Some(known), Some(single_use)) if known.used.contains(single_use) => {
-                Err(Stranger::Invalid("used"))
-            }
-            _ => Ok(()),
+        match &identity.single_use {
+            Some(single_use) if self.used.contains(single_use) => Err(Stranger::Invalid("used")),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -139,9 +137,9 @@ impl Identities {
     ///
     /// It is used up already, or cannot be remembered.
     pub fn admit(&self, identity: &Identity) -> Result<(), Stranger> {
-        match (&self.0, &identity.single_use) {
-            (Some(known), Some(single_use)) => known.used.add(single_use, now()),
-            _ => Ok(()),
+        match &identity.single_use {
+            Some(single_use) => self.used.add(single_use, now()),
+            None => Ok(()),
         }
     }
 
@@ -151,8 +149,25 @@ impl Identities {
     ///
     /// Why there is none; also where [`Identities::can_grant`] says no.
     pub fn grant(&self, giver: &Identity, wish: &Wish) -> Result<Granted, NoGrant> {
-        let grants = self.0.as_ref().and_then(|known| known.grants.as_ref()).ok_or(NoGrant::NotAllowed)?;
+        let grants =
+            self.known.as_ref().and_then(|known| known.grants.as_ref()).ok_or(NoGrant::NotAllowed)?;
         grants.grant(giver, wish, now())
+    }
+}
+
+impl Known {
+    /// Whom a configuration knows; nobody where it asks for no token.
+    fn new(auth: &Auth) -> Option<Self> {
+        let jwt = match &auth.mode {
+            AuthMode::None => return None,
+            AuthMode::Tokens => None,
+            AuthMode::Jwt(jwt) => Some(jwt),
+        };
+        Some(Self {
+            tokens: StaticTokens::new(&auth.tokens),
+            jwts: jwt.map(|jwt| Jwts::new(jwt)),
+            grants: jwt.and_then(|jwt| Grants::new(jwt)),
+        })
     }
 }
 

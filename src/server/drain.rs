@@ -25,16 +25,18 @@ pub(super) enum Ended {
     Cut,
 }
 
-/// Ends every session as the first request says, or sooner if `requests` has another. Sessions in their turn are given
-/// `patience` to finish it.
+/// Ends every session, at once if `requests` asks for it. Sessions in their turn are given `patience` to finish it; `None`:
+/// nobody is waited for longer than it takes to close.
 pub(super) async fn end(
     sessions: &Sessions,
-    first: Request,
-    patience: Duration,
+    patience: Option<Duration>,
     requests: &mut (impl Stream<Item = Request> + Unpin),
 ) -> Ended {
-    let waits = first == Request::Drain && !patience.is_zero();
-    let hurried = first == Request::Stop || (waits && drain(sessions, patience, requests).await);
+    let hurried = match patience {
+        None => true,
+        Some(Duration::ZERO) => false,
+        Some(patience) => drain(sessions, patience, requests).await,
+    };
     log::info!("stopping, {} sessions are open", sessions.len());
     sessions.enter(Stage::Stopping);
     let goodbye = async {
@@ -70,7 +72,13 @@ async fn drain(
 
 /// Ready when somebody asks for the end once more.
 async fn hurry(requests: &mut (impl Stream<Item = Request> + Unpin)) {
-    if requests.next().await.is_none() {
-        pending().await
+    while let Some(request) = requests.next().await {
+        match request {
+            Request::Drain | Request::Stop => return,
+            Request::Reload(_) => {
+                log::warn!("no configuration is taken up any more, the gateway is going away")
+            }
+        }
     }
+    pending().await
 }

@@ -19,7 +19,7 @@ use super::{
     client_address::Sender,
     credentials::{identify, refused},
     grant_body::{self, BadWish},
-    http::refusal,
+    http::{not_found, refusal},
     origins::{Origins, Verdict},
     refusal_log::log_refusal,
     sessions::Sessions,
@@ -61,6 +61,9 @@ async fn handle(
     readers: web::Data<Readers>,
     identities: web::Data<Identities>,
 ) -> HttpResponse {
+    if !identities.can_grant() {
+        return not_found(request).await;
+    }
     let granted = if origins.judge_call(request.headers()) == Verdict::Refused {
         Err(Refusal::Origin)
     } else if request.method() != Method::POST {

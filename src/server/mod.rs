@@ -2,7 +2,7 @@
 //! orderly end.
 //!
 //! Every worker thread has its own dialers (awc's clients stay on their thread) and shares the
-//! configuration and the list of sessions.
+//! generation in force, which is what a configuration comes to, and the list of sessions.
 
 mod body;
 mod call_body;
@@ -13,6 +13,7 @@ mod destination;
 mod drain;
 mod forwarded;
 mod function_call;
+mod generation;
 mod grant;
 mod grant_body;
 mod head_guard;
@@ -20,6 +21,7 @@ mod http;
 mod listener;
 mod origins;
 mod refusal_log;
+mod reload;
 mod request;
 mod sessions;
 mod shares;
@@ -27,45 +29,38 @@ mod upgrade;
 mod upgrade_refusal;
 
 use std::{
-    future::pending,
     io,
     net::{SocketAddr, TcpListener},
     pin::pin,
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use actix_web::{App, web};
+use actix_web::{App, dev::Service, web};
 use futures_util::{Stream, StreamExt, stream};
 use rustls::pki_types::UnixTime;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
-    actors::{BackendRuntime, Budget, Dialer, OwnListener},
-    config::{Backend, Config},
-    functions::ExecutorPool,
-    gate::Limits,
-    identity::Identities,
+    actors::OwnListener,
+    config::Config,
     simulator,
-    tls::OwnCertificate,
+    tls::{OwnCertificate, Unusable},
 };
-use body::Readers;
-use client_address::TrustedProxies;
-use destination::{Destinations, Own};
+use destination::Own;
 use drain::Ended;
+use generation::{Generation, OwnAddress, Worker};
 use listener::{Face, Listener};
-use origins::Origins;
 use sessions::Sessions;
-use upgrade::Door;
 
-pub use request::Request;
+pub use request::{Request, Reread};
 
 /// How often the files of the certificate are looked at.
 const CERTIFICATE_LOOKS: Duration = Duration::from_secs(1);
 
 /// A listener with the configuration it will serve.
 pub struct Server {
-    config: Arc<Config>,
+    config: Config,
     simulator: simulator::Options,
     certificate: Option<OwnCertificate>,
     listener: TcpListener,
@@ -85,7 +80,7 @@ impl Server {
         let host = config.server.host.as_str();
         let (listener, address) = bound(host, config.server.port)?;
         let admin = config.server.admin_port.map(|port| bound(host, port)).transpose()?;
-        Ok(Self { config: Arc::new(config), simulator, certificate, listener, address, admin })
+        Ok(Self { config, simulator, certificate, listener, address, admin })
     }
 
     /// Where it listens; the port is the real one, also where port 0 is configured.
@@ -100,72 +95,74 @@ impl Server {
 
     /// Serves until `requests` asks for the end, then ends every session and returns. If they end, nobody asks any more.
     pub async fn run(self, requests: impl Stream<Item = Request>) -> io::Result<()> {
-        let Self { config, simulator, certificate, listener, address, admin } = self;
+        let Self { config, simulator, mut certificate, listener, address, admin } = self;
         let sessions = Arc::new(Sessions::new());
-        let shared = Arc::clone(&sessions);
-        let workers = config.server.workers;
-        let patience = config.server.drain_timeout;
-        let origins = web::Data::new(Origins::new(&config.auth));
-        let identities = web::Data::new(Identities::new(&config.auth));
-        let budget = Arc::new(Budget::new(config.process.bytes));
-        let proxies = web::Data::new(TrustedProxies::new(&config.server.trusted_proxies));
-        let functions = ExecutorPool::start(Arc::clone(&config.functions));
-        let readers = web::Data::new(Readers::new(config.limits.max_message_bytes));
         let own = Own::new(address, certificate.is_some());
         let own_listener = certificate
             .as_ref()
             .map(|certificate| OwnListener { address: own.address(), tls: certificate.client_config() });
+        let own = OwnAddress { own, listener: own_listener };
         let listener = Listener {
             socket: listener,
             admin: admin.map(|(socket, _)| socket),
             tls: certificate.as_ref().map(OwnCertificate::server_config),
-            workers,
+            workers: config.server.workers,
         };
         let has_admin = listener.admin.is_some();
+        let simulator = config.simulator.enabled.then_some(simulator);
+        let (in_force, generations) = watch::channel(Arc::new(Generation::first(config)));
+        let shared = Arc::clone(&sessions);
         let server = listener.serve(move |face| {
+            let worker = Worker::start(face, own.clone(), generations.clone());
             let mut app = App::new()
                 .app_data(web::Data::from(Arc::clone(&shared)))
-                .app_data(web::Data::from(Arc::clone(&config)))
-                .app_data(origins.clone())
-                .app_data(identities.clone())
-                .app_data(proxies.clone())
-                .app_data(web::Data::new(functions.clone()))
-                .app_data(readers.clone())
-                .default_service(web::to(http::not_found));
+                .wrap_fn(move |mut request, service| {
+                    request.add_data_container(worker.data());
+                    service.call(request)
+                })
+                .default_service(web::to(upgrade::at_its_path));
             if face == Face::Admin || !has_admin {
                 app = app.configure(http::probes);
             }
             if face == Face::Admin {
                 return app;
             }
-            app = app.service(function_call::resource()).configure(http::routes);
-            if identities.can_grant() {
-                app = app.service(grant::resource());
-            }
-            for backend in &config.backends {
-                let door = Rc::new(Door {
-                    runtime: runtime(backend, &config, (&functions, &budget), own_listener.as_ref()),
-                    destinations: Destinations::new(backend, own),
-                });
-                for path in backend.served_paths() {
-                    app = app.service(upgrade::resource(&path, Rc::clone(&door)));
-                }
-            }
-            if config.simulator.enabled {
-                app = app.configure(simulator::configure(simulator.clone()));
+            app = app.service(function_call::resource()).service(grant::resource()).configure(http::routes);
+            if let Some(simulator) = simulator.clone() {
+                app = app.configure(simulator::configure(simulator));
             }
             app
         })?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
+        certificate.iter().for_each(warn_of_dates);
         let mut requests = pin!(requests.chain(stream::pending()));
-        let asked = async { requests.next().await.expect("it is followed by one without an end") };
-        let request = tokio::select! {
-            request = asked => request,
-            () = keep_current(certificate) => unreachable!("it has no end"),
+        let patience = loop {
+            let request = tokio::select! {
+                request = requests.next() => request.expect("it is followed by one without an end"),
+                () = sleep(CERTIFICATE_LOOKS) => {
+                    if let Some(certificate) = &mut certificate {
+                        let read = certificate.refresh();
+                        log_certificate(certificate, read);
+                    }
+                    continue;
+                }
+            };
+            let running = Arc::clone(&in_force.borrow());
+            match request {
+                Request::Drain => break Some(running.config.server.drain_timeout),
+                Request::Stop => break None,
+                Request::Reload(reread) => {
+                    if let Some(next) = reload::next(&running, reread, certificate.as_mut()) {
+                        let changes = next.config.changes_since(&running.config);
+                        in_force.send_replace(Arc::new(next));
+                        log::info!("configuration reloaded: {changes}");
+                    }
+                }
+            }
         };
         // Until all have gone the listener goes on: a session in its turn may need it, and who asks is told to go away.
-        let ended = drain::end(&sessions, request, patience, &mut requests).await;
+        let ended = drain::end(&sessions, patience, &mut requests).await;
         handle.stop(ended == Ended::Orderly).await;
         serving.await.map_err(io::Error::other)?
     }
@@ -187,43 +184,17 @@ fn warn_of_dates(certificate: &OwnCertificate) {
     }
 }
 
-/// Looks after the certificate for as long as it is awaited. Sessions go on with what they began with.
-async fn keep_current(certificate: Option<OwnCertificate>) {
-    let Some(mut certificate) = certificate else { return pending().await };
-    warn_of_dates(&certificate);
-    loop {
-        tokio::time::sleep(CERTIFICATE_LOOKS).await;
-        match certificate.refresh() {
-            Ok(false) => (),
-            Ok(true) => {
-                log::info!("the listener has a new certificate");
-                warn_of_dates(&certificate);
-            }
-            Err(unusable) => {
-                log::error!(
-                    "the listener keeps its certificate, the new one is of no use: {}",
-                    unusable.reason()
-                );
-            }
+/// What came of a look at the files of the certificate. Sessions go on with the one that they began with.
+fn log_certificate(certificate: &OwnCertificate, read: Result<bool, Unusable>) {
+    match read {
+        Ok(false) => (),
+        Ok(true) => {
+            log::info!("the listener has a new certificate");
+            warn_of_dates(certificate);
         }
-    }
-}
-
-fn runtime(
-    backend: &Backend,
-    config: &Config,
-    (functions, budget): (&ExecutorPool, &Arc<Budget>),
-    own: Option<&OwnListener>,
-) -> BackendRuntime {
-    let limits = &backend.limits;
-    BackendRuntime {
-        dialer: Rc::new(Dialer::new(backend, own)),
-        backend: Arc::new(backend.clone()),
-        limits: Limits::new(backend, config.functions.client_timeout),
-        max_client_message: limits.max_message_bytes,
-        max_upstream_message: limits.max_upstream_message_bytes,
-        functions: functions.clone(),
-        budget: Arc::clone(budget),
-        log_content: config.logging.log_content,
+        Err(unusable) => {
+            let reason = unusable.reason();
+            log::error!("the listener keeps its certificate, the new one is of no use: {reason}");
+        }
     }
 }

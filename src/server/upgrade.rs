@@ -1,15 +1,21 @@
 //! The WebSocket paths: who gets in, and the upgrade itself.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use actix_http::ws::verify_handshake;
-use actix_web::{HttpRequest, HttpResponse, Resource, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
 use uuid::Uuid;
 
 use super::{
     client_address::Sender,
     credentials::identify,
     destination::Destinations,
+    generation::Doors,
+    http::not_found,
     origins::{Origins, Verdict},
     refusal_log::log_refusal,
     sessions::{Sessions, Ticket},
@@ -36,32 +42,27 @@ pub(super) struct Door {
     pub(super) destinations: Destinations,
 }
 
-/// The resource of one of a backend's paths.
-pub(super) fn resource(path: &str, door: Rc<Door>) -> Resource {
-    let path: Rc<str> = path.into();
-    let refusing = Rc::clone(&path);
-    web::resource(&*path)
-        .route(web::get().to(
-            move |request: HttpRequest,
-                  payload: web::Payload,
-                  sessions: web::Data<Sessions>,
-                  config: web::Data<Config>,
-                  origins: web::Data<Origins>,
-                  identities: web::Data<Identities>| {
-                let deciders = Deciders {
-                    places: Places::new(&config),
-                    sessions: sessions.into_inner(),
-                    origins: &origins,
-                    identities: &identities,
-                };
-                let answer = upgrade(&request, &path, payload, &deciders, &door);
-                async move { answer }
-            },
-        ))
-        .default_service(web::to(move |request: HttpRequest| {
-            let answer = refuse(&request, &refusing, None, NoUpgrade::Method);
-            async move { answer }
-        }))
+/// Whatever no other resource has: the paths of the backends, each exactly, in whatever way the request writes it.
+pub(super) async fn at_its_path(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+    sessions: web::Data<Sessions>,
+    config: web::Data<Config>,
+    (origins, identities): (web::Data<Origins>, web::Data<Identities>),
+) -> HttpResponse {
+    // As the router has decoded it, by which it finds the other resources as well.
+    let Some((path, door)) = doors.at(request.match_info().as_str()) else { return not_found(request).await };
+    if request.method() != Method::GET {
+        return refuse(&request, path, None, NoUpgrade::Method);
+    }
+    let deciders = Deciders {
+        places: Places::new(&config),
+        sessions: sessions.into_inner(),
+        origins: &origins,
+        identities: &identities,
+    };
+    upgrade(&request, path, payload, &deciders, door)
 }
 
 /// Who has a say in whether somebody gets in.

@@ -76,6 +76,23 @@ impl OwnCertificate {
         Some(format!("the certificate in {} {trouble}", self.files.certificate))
     }
 
+    /// Reads these files at once, which from now on are those that are looked at, and answers whether they held another
+    /// certificate. What is read is in force from then on.
+    ///
+    /// # Errors
+    ///
+    /// Files that are of no use: what was in force stays so, and so do its files.
+    pub fn read_again(&mut self, files: CertificateFiles) -> Result<bool, Unusable> {
+        let stamp = files.stamp();
+        let new = Arc::new(files.read()?);
+        let mut current = self.current.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_another = current.cert != new.cert;
+        *current = new;
+        drop(current);
+        (self.files, self.read, self.seen) = (files, stamp, stamp);
+        Ok(is_another)
+    }
+
     /// What a listener needs for TLS 1.2 and 1.3 with HTTP/1.1: upgrades are a matter of that, and a client that is offered
     /// more would choose it. Each handshake is with the certificate then in force.
     pub fn server_config(&self) -> ServerConfig {

@@ -29,6 +29,7 @@ mod message_sizes;
 mod passthrough;
 mod peers;
 mod process;
+mod reload;
 mod rows_completion;
 mod rows_connection;
 mod rows_context;

@@ -11,6 +11,7 @@ mod proxies;
 mod refused;
 mod routed_backends;
 mod shown;
+mod succession;
 mod tls;
 
 use super::{Config, ConfigError};

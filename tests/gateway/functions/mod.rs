@@ -7,5 +7,6 @@ mod hostile;
 mod many;
 mod misbehaviour;
 mod mixed;
+mod reload;
 mod requests;
 mod stage;

@@ -2,5 +2,6 @@
 
 mod admission;
 mod grants;
+mod reload;
 mod rights;
 pub(crate) mod stage;

@@ -22,6 +22,9 @@ use super::{eventually, ms, s};
 /// The path of the backend that every test talks to.
 pub(crate) const PATH: &str = "/openai";
 
+/// The name of its configuration file.
+const CONFIG: &str = "voxbridge.toml";
+
 /// A configuration in the making.
 pub(crate) struct Config {
     backend: Vec<String>,
@@ -80,13 +83,24 @@ impl Gateway {
         Self::start_with(toml, &[]).await
     }
 
-    /// Starts with a configuration and some environment.
+    /// Starts with a configuration and some environment, of which an empty value is none.
     pub(crate) async fn start_with(toml: &str, environment: &[(&str, &str)]) -> Self {
         let files = TempDir::new().expect("a temporary directory can be made");
         let config = write_config(&files, toml);
-        let log = File::create(files.path().join("log")).expect("the log file can be made");
         let mut command = command(environment);
-        command.arg("--config").arg(config).stdout(Stdio::piped()).stderr(log);
+        command.arg("--config").arg(config);
+        Self::spawn(command, files).await
+    }
+
+    /// Starts with the embedded configuration and a port that is free.
+    pub(crate) async fn start_embedded() -> Self {
+        let files = TempDir::new().expect("a temporary directory can be made");
+        Self::spawn(command(&[("VOXBRIDGE__SERVER__PORT", "0")]), files).await
+    }
+
+    async fn spawn(mut command: Command, files: TempDir) -> Self {
+        let log = File::create(files.path().join("log")).expect("the log file can be made");
+        command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the gateway's binary can be run");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let printed = Arc::default();
@@ -197,6 +211,41 @@ impl Gateway {
         assert!(status.is_ok_and(|status| status.success()), "the gateway is not running");
     }
 
+    /// Changes its configuration file and has it read again, until the log says that it is in force.
+    pub(crate) async fn reload_with(&self, change: impl FnOnce(String) -> String) {
+        let lines = || self.log().matches("configuration reloaded: ").count();
+        let before = lines();
+        self.change_file(change).await;
+        eventually("reload", s(5), async || (lines() > before).then_some(())).await;
+    }
+
+    /// Changes its configuration file and has it read again, of which nothing is to come; waits for the one line that
+    /// has all these parts.
+    pub(crate) async fn refuse_with(&self, change: impl FnOnce(String) -> String, parts: &[&str]) {
+        let errors = || self.log().matches("the configuration in force stays").count();
+        let (before, taken) = (errors(), self.log().matches("configuration reloaded: ").count());
+        self.change_file(change).await;
+        let file = self.config_file();
+        let file = file.to_str().expect("the path is UTF-8");
+        let all: Vec<_> =
+            ["ERROR", "the configuration in force stays", file].iter().chain(parts).copied().collect();
+        self.expect_log(&all, s(5)).await;
+        assert_eq!(errors(), before + 1, "the error has more lines than one");
+        assert_eq!(self.log().matches("configuration reloaded: ").count(), taken, "it is in force");
+    }
+
+    async fn change_file(&self, change: impl FnOnce(String) -> String) {
+        let file = self.config_file();
+        let text = fs::read_to_string(&file).expect("the configuration is there");
+        fs::write(&file, change(text)).expect("the configuration can be written");
+        self.signal("HUP").await;
+    }
+
+    /// Its configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.files.path().join(CONFIG)
+    }
+
     /// Waits for its end; the status.
     pub(crate) async fn exit(&mut self, within: Duration) -> Option<i32> {
         let ended = timeout(within, self.child.wait()).await.expect("the gateway ends in time");
@@ -291,7 +340,7 @@ pub(crate) async fn run_with(
 }
 
 fn write_config(files: &TempDir, toml: &str) -> PathBuf {
-    let path = files.path().join("voxbridge.toml");
+    let path = files.path().join(CONFIG);
     fs::write(&path, toml).expect("the configuration can be written");
     path
 }
@@ -302,6 +351,9 @@ fn command(environment: &[(&str, &str)]) -> Command {
         command.env_remove(name);
     }
     command.env("RUST_LOG", "debug").envs(environment.iter().copied());
+    for (name, _) in environment.iter().filter(|(_, value)| value.is_empty()) {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
