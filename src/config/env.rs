@@ -39,6 +39,9 @@ pub(super) fn fold(
             Some(key) => backend_path(tree, key).map_err(refuse)?,
             None => key.split("__").map(|name| Step::Key(name.to_owned())).collect(),
         };
+        if path.len() > DEEPEST {
+            return Err(refuse(format!("names more than {DEEPEST} keys, each inside the one before")));
+        }
         let dotted = dotted(&path);
         if let Some(other) = origins.get(&dotted) {
             return Err(refuse(format!("{dotted} is set by {other} as well")));
@@ -199,5 +202,7 @@ fn dotted(path: &[Step]) -> String {
 }
 
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+/// More steps than to any key that there is. A tree of any depth could not be read.
+const DEEPEST: usize = 16;
 const PREFIX: &str = "voxbridge__";
 const KEY_SOURCES: [&str; 3] = ["api_key", "api_key_env", "api_key_file"];

@@ -223,3 +223,19 @@ fn variables_that_are_no_text_are_left_out_unless_they_are_overrides() {
     let error = env::variables([("VOXBRIDGE__SERVER__HOST".into(), odd())]).expect_err("not text");
     assert_eq!(error.to_string(), "environment variable VOXBRIDGE__SERVER__HOST: is not valid UTF-8");
 }
+
+#[test]
+fn a_name_of_any_depth_is_refused() {
+    let name = format!("VOXBRIDGE__SERVER{}", "__X".repeat(5_000));
+    let expected =
+        format!("environment variable {name}: names more than 16 keys, each inside the one before");
+    refuses(BACKEND, &[(&name, "1")], &expected);
+}
+
+#[test]
+fn keys_of_any_depth_are_refused() {
+    let deep = ["a"; 5_000].join(".");
+    for text in [format!("{deep} = 1\n"), format!("[{deep}]\n"), format!("a = {}", "[".repeat(5_000))] {
+        assert!(load_with(&format!("{text}\n{BACKEND}"), &[]).is_err(), "{text:.20}");
+    }
+}
