@@ -15,6 +15,9 @@ pub(super) struct Playback {
     segments: VecDeque<Segment>,
 }
 
+/// The most segments that are kept. There is one for each item that waits to be played, of which there are a few.
+const SEGMENTS: usize = 1_024;
+
 #[derive(Debug)]
 struct Segment {
     response: u32,
@@ -60,6 +63,9 @@ impl Playback {
                 let from = before.map_or(now, |before| before.end(format).max(now));
                 let AudioMark { response, item, bytes } = audio;
                 self.segments.push_back(Segment { response, item, from, bytes });
+                if self.segments.len() > SEGMENTS {
+                    self.segments.pop_front();
+                }
             }
         }
     }
@@ -84,5 +90,21 @@ impl Playback {
         // Never more than was delivered: what has been played to its end is no longer here.
         let heard = now.saturating_duration_since(playing.from);
         Some(Cut { responses, item: playing.item, heard })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::audio::PCM_24K;
+
+    #[test]
+    fn items_without_end_are_not_kept() {
+        let (mut playback, now) = (Playback::default(), Instant::now());
+        for response in 0..10_000 {
+            playback.delivered(AudioMark { response, item: None, bytes: 480 }, PCM_24K, now);
+        }
+        assert_eq!(playback.segments.len(), SEGMENTS);
+        assert_eq!(playback.segments[0].response, 10_000 - SEGMENTS as u32);
     }
 }

@@ -111,7 +111,7 @@ pub(super) struct Draft {
 /// own limit, so more than this is no answer.
 const DRAFT_LIMIT: usize = 1024 * 1024;
 
-/// Output items of a response that are known by their ids. A response has a handful.
+/// Output items of a response that are known by their ids, or by their text. A response has a handful.
 const ITEM_LIMIT: usize = 1_024;
 
 impl Response {
@@ -147,10 +147,12 @@ impl Response {
         if held + text.len() > DRAFT_LIMIT && Rule::TextOnce.is_on() {
             return;
         }
+        let has_room = self.drafts.len() < ITEM_LIMIT || Rule::TextOnce.is_off();
         match self.drafts.iter_mut().find(|draft| draft.item.as_ref() == item) {
             Some(draft) if whole => text.clone_into(&mut draft.text),
             Some(draft) => draft.text.push_str(text),
-            None => self.drafts.push(Draft { item: item.cloned(), text: text.to_owned() }),
+            None if has_room => self.drafts.push(Draft { item: item.cloned(), text: text.to_owned() }),
+            None => (),
         }
     }
 
@@ -454,5 +456,19 @@ impl Turn {
         }
         let live = self.announced.iter().find(|response| !response.ended && silent(response));
         live.map(|response| Owner::Announced(response.serial))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drafts_of_items_without_end_are_not_kept() {
+        let mut response = Response::new(1, Instant::now());
+        for number in 0..10_000 {
+            response.draft(Some(&ItemId::from(format!("item_{number}"))), "x", false);
+        }
+        assert_eq!(response.drafts.len(), ITEM_LIMIT);
     }
 }
