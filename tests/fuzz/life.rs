@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use voxbridge::config::Backend;
 use voxbridge::gate::{Effect, Gate, Input, Leg, LegEnd, Limits, Phase, Relay, UpstreamError};
 use voxbridge::protocol::ids::CallId;
 
@@ -92,7 +91,7 @@ impl Side {
 }
 
 /// Limits of a life, small ones, so that they are met.
-pub(crate) fn limits(random: &mut Random, backend: &Backend) -> Limits {
+pub(crate) fn limits(random: &mut Random) -> Limits {
     let any = |random: &mut Random| Duration::from_millis(*random.pick(&[1, 100, 5_000, 60_000]));
     let perhaps = |random: &mut Random| random.one_in(4).then(|| any(random));
     Limits {
@@ -105,7 +104,6 @@ pub(crate) fn limits(random: &mut Random, backend: &Backend) -> Limits {
         call_timeout: any(random),
         ping_interval: perhaps(random),
         messages_per_s: NonZeroU32::new(random.below(3) as u32 * 10),
-        ..Limits::new(backend, Duration::ZERO)
     }
 }
 

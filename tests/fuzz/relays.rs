@@ -75,7 +75,7 @@ fn passed_through_connections() {
     let mut most = 0;
     fuzzer.run(400, |random| {
         let (backend, service) = (Arc::clone(random.pick(&backends)), *random.pick(&services));
-        let limits = limits(random, &backend);
+        let limits = limits(random);
         let (mut up, mut down) = (Way::default(), Way::default());
         let mut life = Life::new(|| Relay::new(backend, limits, service));
         if !random.one_in(4) {
