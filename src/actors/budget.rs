@@ -42,7 +42,22 @@ impl Budget {
 
     /// Whether three quarters of it are held: nobody new is to be let in.
     pub fn is_tight(&self) -> bool {
-        self.held.load(Relaxed) > self.limit.load(Relaxed) / 4 * 3
+        self.held() > self.limit() / 4 * 3
+    }
+
+    /// Its size, bytes.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Relaxed)
+    }
+
+    /// Counts so many bytes more.
+    pub fn take(&self, bytes: usize) {
+        self.held.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts so many of the bytes no more that were taken.
+    pub fn give_back(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Relaxed);
     }
 
     /// Bytes that are held.
@@ -51,7 +66,7 @@ impl Budget {
     }
 
     fn standing(&self, own: usize) -> Standing {
-        let (held, limit) = (self.held.load(Relaxed), self.limit.load(Relaxed));
+        let (held, limit) = (self.held(), self.limit());
         if held > limit && own > limit / self.accounts.load(Relaxed).max(1) {
             Standing::Over
         } else if self.is_tight() {
@@ -91,9 +106,9 @@ impl Account {
         let before = self.parts[part as usize].replace(bytes);
         // All workers share the counter; most steps change nothing.
         if bytes > before {
-            self.budget.held.fetch_add(bytes - before, Relaxed);
+            self.budget.take(bytes - before);
         } else if bytes < before {
-            self.budget.held.fetch_sub(before - bytes, Relaxed);
+            self.budget.give_back(before - bytes);
         }
     }
 
@@ -108,7 +123,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes(), Relaxed);
+        self.budget.give_back(self.bytes());
         self.budget.accounts.fetch_sub(1, Relaxed);
     }
 }

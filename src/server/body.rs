@@ -1,27 +1,57 @@
 //! The body of a request that brings JSON: how much of it is read, for how long, and what it has to be declared as.
 //! Knows nothing of what is in it or of who sends it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use actix_web::{HttpMessage, HttpRequest, http::header, web};
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use tokio::sync::Semaphore;
 
-/// How many bodies of full length there is memory for while they are on their way.
-const FULL_BODIES: usize = 256;
+use crate::actors::Budget;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The memory for bodies that are on their way, over all workers: a permit for each byte. Bodies that do not
-/// come hold none of it, however many.
-pub(super) struct Readers(Semaphore);
+/// The memory for bodies that are on their way, over all workers: a quarter of what connections and they may hold
+/// together. Bodies that do not come hold none of it, however many.
+pub(super) struct Readers {
+    budget: Arc<Budget>,
+    held: AtomicUsize,
+}
 
 impl Readers {
-    /// Memory for bodies of which each may have `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
-        Self(Semaphore::new(limit.saturating_mul(FULL_BODIES).min(Semaphore::MAX_PERMITS)))
+    /// Memory for bodies out of this budget.
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, held: AtomicUsize::new(0) }
+    }
+}
+
+/// What one body holds, for as long as it is read.
+struct Held<'r> {
+    readers: &'r Readers,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    fn take(&mut self, bytes: usize) -> Result<(), Unread> {
+        let Readers { budget, held } = self.readers;
+        let before = held.fetch_add(bytes, Relaxed);
+        budget.take(bytes);
+        self.bytes += bytes;
+        if before + bytes > budget.limit() / 4 || budget.is_tight() { Err(Unread::Busy) } else { Ok(()) }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.readers.held.fetch_sub(self.bytes, Relaxed);
+        self.readers.budget.give_back(self.bytes);
     }
 }
 
@@ -61,14 +91,13 @@ pub(super) async fn read(
 
 async fn collect(mut payload: web::Payload, readers: &Readers, limit: usize) -> Result<BytesMut, Unread> {
     let mut body = BytesMut::new();
-    let mut held = readers.0.try_acquire_many(0).map_err(|_| Unread::Busy)?;
+    let mut held = Held { readers, bytes: 0 };
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| Unread::Broken)?;
         if body.len() + piece.len() > limit {
             return Err(Unread::TooLarge(limit));
         }
-        let more = u32::try_from(piece.len()).ok().and_then(|bytes| readers.0.try_acquire_many(bytes).ok());
-        held.merge(more.ok_or(Unread::Busy)?);
+        held.take(piece.len())?;
         body.extend_from_slice(&piece);
     }
     Ok(body)
@@ -91,6 +120,26 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn bodies_hold_a_quarter_of_the_budget_and_give_it_back() {
+        let budget = Arc::new(Budget::new(1_000));
+        let readers = Readers::new(Arc::clone(&budget));
+        let body = |bytes| {
+            let mut held = Held { readers: &readers, bytes: 0 };
+            held.take(bytes).map(|()| held)
+        };
+        let (first, second) = (body(100), body(150));
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(body(1).err(), Some(Unread::Busy));
+        drop(first);
+        assert!(body(100).is_ok(), "what is refused or read holds nothing");
+        assert_eq!(budget.held(), 150);
+        budget.take(601);
+        assert_eq!(body(1).err(), Some(Unread::Busy), "others hold the rest");
+        drop(second);
+        assert_eq!(budget.held(), 601);
+    }
 
     #[test]
     fn json_in_utf_8_is_the_only_type() {

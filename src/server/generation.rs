@@ -29,35 +29,32 @@ pub(super) struct Generation {
     functions: ExecutorPool,
     /// One for all generations.
     budget: Arc<Budget>,
+    /// The same of those.
     readers: Arc<Readers>,
 }
 
 impl Generation {
     /// The first one. An actix system has to be running.
     pub(super) fn first(config: Config) -> Self {
+        let budget = Arc::new(Budget::new(config.process.bytes));
         Self {
             identities: Arc::new(Identities::new(&config.auth)),
             functions: ExecutorPool::start(Arc::clone(&config.functions)),
-            budget: Arc::new(Budget::new(config.process.bytes)),
-            readers: Arc::new(Readers::new(config.limits.max_message_bytes)),
+            readers: Arc::new(Readers::new(Arc::clone(&budget))),
+            budget,
             config: Arc::new(config),
         }
     }
 
     /// The one of another configuration, with what it has in common with this one: the memory of tokens that were used,
-    /// the budget, and the threads of functions and the memory for bodies where they are configured alike.
+    /// the budget, and the threads of functions where they are configured alike.
     pub(super) fn next(&self, config: Config) -> Self {
         let functions = if config.functions == self.config.functions {
             self.functions.clone()
         } else {
             ExecutorPool::start(Arc::clone(&config.functions))
         };
-        let length = config.limits.max_message_bytes;
-        let readers = if length == self.config.limits.max_message_bytes {
-            Arc::clone(&self.readers)
-        } else {
-            Arc::new(Readers::new(length))
-        };
+        let readers = Arc::clone(&self.readers);
         let identities = Arc::new(self.identities.renewed(&config.auth));
         let budget = Arc::clone(&self.budget);
         budget.resize(config.process.bytes);

@@ -215,7 +215,7 @@ async fn bodies_that_do_not_come_keep_nobody_out() {
 
 #[tokio::test]
 async fn bodies_on_their_way_have_a_bound() {
-    let stage = Stage::with("", "[limits]\nmax_message_bytes = 1024", sunny).await;
+    let stage = Stage::with("", "[limits]\nmax_message_bytes = 1024\nprocess_bytes = 1048576", sunny).await;
     let mut slow = Vec::new();
     for _ in 0..257 {
         let mut connection = stage.connect().await;

@@ -78,7 +78,7 @@ async fn tiny_fragments_up_to_the_limit(kind: Kind) {
     client.send_raw(&frame(CONTINUATION, b"xx", true)).await;
     assert_eq!(client.expect_close().await.0, Some(1009));
     assert_eq!(upstream.expect_close().await.0, Some(1000));
-    stage.gateway.expect_log(&["WARN", "session ended cause=message_too_large"], s(2)).await;
+    stage.gateway.expect_log(&["WARN", "session ended cause=message_too_large"], s(5)).await;
     let growth = stage.gateway.resident_memory().saturating_sub(before);
     assert!(growth < GROWTH, "resident memory grew by {} KiB", growth / 1024);
     assert_no_panic(&stage.gateway);
