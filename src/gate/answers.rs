@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{
-    Effect, Gate, Rule, Wish,
+    Effect, Gate, Leg, Rule, Wish,
     calls::{OpenCall, Refusal, Runner},
     effect::fits_client,
     model_call::{ModelCall, note_call},
@@ -173,7 +173,7 @@ impl Gate {
         if !self.opening.session_open() && Rule::InputWaitsForSession.is_on() {
             return;
         }
-        let overdue = self.calls.overdue(!self.paused_client, now);
+        let overdue = self.calls.overdue(self.flow.reads(Leg::Client), now);
         let clients = overdue.iter().filter(|call| matches!(call.runner, Runner::Client));
         let functions: Vec<CancelledCall> =
             clients.map(|call| CancelledCall { id: call.id.clone(), name: call.name.clone() }).collect();

@@ -173,12 +173,7 @@ impl Gate {
             self.tell(ServerMessage::Error(notice));
         }
         self.closing.decide(reason, ending, now);
-        // A leg that is not read cannot answer the close.
-        for (paused, leg) in [(self.paused_client, Leg::Client), (self.paused_upstream, Leg::Upstream)] {
-            if paused {
-                self.effects.push(Effect::Resume(leg));
-            }
-        }
+        self.flow.read_to_the_end(&mut self.effects);
     }
 
     /// Closes each leg that has been handed everything, and finishes when both are gone.
@@ -207,7 +202,7 @@ impl Gate {
 
     /// Pings who is silent, and ends the connection of who stays so.
     pub(super) fn expire_liveness(&mut self, now: Instant) {
-        if let Some(reason) = self.liveness.expire(&mut self.timers, &mut self.effects, now) {
+        if let Some(reason) = self.flow.expire(&mut self.timers, &mut self.effects, now) {
             self.end(reason, now);
         }
     }

@@ -53,13 +53,6 @@ impl Limits {
     }
 }
 
-impl Limits {
-    /// What may wait for one leg, bytes: little while memory is short.
-    pub(super) fn leg_budget(&self, squeezed: bool) -> usize {
-        if squeezed { self.leg.min(SQUEEZED) } else { self.leg }
-    }
-}
-
 /// How long a dial may take altogether, in all its attempts.
 pub(super) fn longest_dial(backend: &Backend) -> Duration {
     backend.connect_timeout * backend.dial_attempts + DIAL_GRACE
@@ -78,7 +71,5 @@ pub(super) fn exceeded(timers: &mut Timers, now: Instant) -> Option<CloseReason>
     ends.into_iter().find(|(timer, _)| timers.take_due(*timer, now)).map(|(_, reason)| reason)
 }
 
-/// What may wait for a leg while memory is short, bytes.
-const SQUEEZED: usize = 64 * 1024;
 /// How long the leg may take to report beyond the attempts to dial and the pauses between them.
 const DIAL_GRACE: Duration = Duration::from_secs(15);

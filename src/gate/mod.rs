@@ -17,7 +17,7 @@
 //! | `errors.rs` | R15 |
 //! | `closing.rs`, `ending.rs` | R16 |
 //! | `drain.rs` | the end of a turn, when the program is asked to stop |
-//! | `pressure.rs` | what a leg that does not read does to the other |
+//! | `pressure.rs`, `flow_control.rs` | what a leg that does not read does to the other; the latter is both gates' |
 //! | `liveness.rs`, `message_rate.rs` | a peer that is silent, and a client that says too much |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
 //! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
@@ -35,6 +35,7 @@ mod effect;
 mod ending;
 mod errors;
 mod events;
+mod flow_control;
 mod functions;
 mod input;
 mod items;
@@ -89,10 +90,9 @@ use crate::{
 };
 use calls::FunctionCalls;
 use closing::Closing;
+use flow_control::FlowControl;
 use items::{Items, RecentIds};
-use liveness::Liveness;
 use manual::ManualCommit;
-use message_rate::MessageRate;
 use opening::Opening;
 use outbox::{AudioMark, Outbox};
 use playback::Playback;
@@ -155,12 +155,7 @@ pub struct Gate {
     timers: Timers,
     to_client: Outbox<ClientFrame>,
     to_upstream: Outbox<UpstreamFrame>,
-    paused_client: bool,
-    paused_upstream: bool,
-    liveness: Liveness,
-    rate: MessageRate,
-    /// Memory is short in the whole process.
-    squeezed: bool,
+    flow: FlowControl,
     sent_events: u64,
     counts: Counts,
     effects: Vec<Effect>,
@@ -196,11 +191,7 @@ impl Gate {
             timers: Timers::default(),
             to_client: Outbox::default(),
             to_upstream: Outbox::default(),
-            paused_client: false,
-            paused_upstream: false,
-            liveness: Liveness::new(limits.ping_interval),
-            rate: MessageRate::new(limits.messages_per_s),
-            squeezed: false,
+            flow: FlowControl::new(&limits),
             sent_events: 0,
             counts: Counts::default(),
             effects: Vec::new(),
@@ -217,7 +208,9 @@ impl Gate {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
         self.expire(now);
-        self.hear(&input, now);
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.flow.hear(&input, &mut self.timers, now);
+        }
         match input {
             Input::Timeout | Input::Heard(_) => (),
             Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
@@ -234,7 +227,7 @@ impl Gate {
             Input::Upstream(event) => self.upstream_event(event, now),
             Input::UpstreamMalformed(error) => self.upstream_malformed(&error),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome, now),
-            Input::Squeeze(squeezed) => self.squeezed = squeezed,
+            Input::Squeeze(squeezed) => self.flow.squeeze(squeezed),
             Input::Overload => self.overload(now),
             Input::Drain => self.draining = true,
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
@@ -248,17 +241,18 @@ impl Gate {
 
     /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = self.timers.next(!self.paused_upstream);
+        let (reads_client, reads_upstream) = (self.flow.reads(Leg::Client), self.flow.reads(Leg::Upstream));
+        let timers = self.timers.next(reads_upstream);
         if matches!(self.phase, Phase::Closing | Phase::Closed) {
             return timers;
         }
         let running = self.turn.running();
         let others = [
-            self.items.deadline().filter(|_| !self.paused_upstream),
-            self.updates.deadline().filter(|_| !self.paused_upstream),
-            self.calls.deadline(!self.paused_client).filter(|_| self.opening.session_open()),
-            self.calls.end_deadline().filter(|_| !self.paused_upstream),
-            self.turn.deadline(self.patience()).filter(|_| !self.paused_upstream),
+            self.items.deadline().filter(|_| reads_upstream),
+            self.updates.deadline().filter(|_| reads_upstream),
+            self.calls.deadline(reads_client).filter(|_| self.opening.session_open()),
+            self.calls.end_deadline().filter(|_| reads_upstream),
+            self.turn.deadline(self.patience()).filter(|_| reads_upstream),
             self.manual.deadline().filter(|_| !running),
         ];
         others.into_iter().flatten().chain(timers).min()
@@ -289,7 +283,7 @@ impl Gate {
         self.expire_opening(now);
         self.expire_liveness(now);
         // What upstream says while it is not read cannot be missed.
-        let read = !self.paused_upstream || Rule::OneActiveResponse.is_off();
+        let read = self.flow.reads(Leg::Upstream) || Rule::OneActiveResponse.is_off();
         if read {
             self.expire_session_update(now);
         }
@@ -338,33 +332,6 @@ impl Gate {
         self.timers.set(Timer::Dial, now + limits::longest_dial(&self.backend));
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
-        }
-    }
-
-    /// What an input says of its peer by having come at all.
-    fn hear(&mut self, input: &Input, now: Instant) {
-        if matches!(self.phase, Phase::Closing | Phase::Closed) {
-            return;
-        }
-        if input.is_message_of_client() {
-            self.rate.count(now);
-        }
-        match input.heard_from() {
-            Some(Leg::Client) => self.client_is_there(now),
-            Some(Leg::Upstream) if !self.paused_upstream => {
-                self.liveness.heard(Leg::Upstream, &mut self.timers, now);
-            }
-            Some(Leg::Upstream) | None => (),
-        }
-    }
-
-    fn client_is_there(&mut self, now: Instant) {
-        if self.paused_client {
-            return;
-        }
-        self.liveness.heard(Leg::Client, &mut self.timers, now);
-        if let Some(longest) = self.limits.idle_timeout {
-            self.timers.set(Timer::ClientIdle, now + longest);
         }
     }
 

@@ -1,9 +1,11 @@
-//! Back-pressure: which leg is read while the other takes nothing, and for how long.
+//! Back-pressure, as far as it is the translating gate's own: what it holds besides its queues, and what has all of its time
+//! again when a leg is read again.
 
 use std::time::Instant;
 
 use super::{
-    CloseReason, Effect, Gate, Leg, Phase, Timer,
+    CloseReason, Gate, Leg, Phase, Timer,
+    flow_control::Upward,
     speech::{LONGEST_SPEECH, OWN_ANSWER},
 };
 
@@ -13,51 +15,21 @@ impl Gate {
         if matches!(self.phase, Phase::Closing | Phase::Closed) {
             return;
         }
-        let budget = self.limits.leg_budget(self.squeezed);
-        if !self.paused_upstream && self.to_client.bytes() > budget {
-            self.paused_upstream = true;
-            self.liveness.deaf(Leg::Upstream, &mut self.timers);
-            self.timers.set(Timer::SlowClient, now + self.limits.slow_leg_timeout);
-            self.effects.push(Effect::Pause(Leg::Upstream));
-        } else if self.paused_upstream && self.to_client.bytes() <= budget / 2 {
-            self.paused_upstream = false;
-            self.liveness.heard(Leg::Upstream, &mut self.timers, now);
-            self.timers.stop(Timer::SlowClient);
+        let down = self.to_client.bytes();
+        if self.flow.balance_upstream(down, &mut self.timers, &mut self.effects, now) {
             self.wait_anew_for_upstream(now);
-            self.effects.push(Effect::Resume(Leg::Upstream));
         }
+        let (queued, budget) = (self.to_upstream.bytes(), self.flow.leg_budget());
         // Without Settings on their way they are what the client is read for.
         let waits = self.opening.settings_under_way();
         let held = waits && self.opening.held_bytes() > self.limits.before_ready;
-        let full = self.to_upstream.bytes() > budget;
         // Upstream is paused by then, so these are answers to the client's own messages.
         let unread = self.to_client.queued_messages() > budget;
-        let owed = unread || self.owed_bytes() > budget;
-        let fast = self.rate.pause(now);
-        match fast {
-            Some(until) => self.timers.set(Timer::MessageRate, until),
-            None => self.timers.stop(Timer::MessageRate),
-        }
-        if !self.paused_client && (held || full || owed || fast.is_some()) {
-            self.paused_client = true;
-            // Who is not read cannot show that he is there.
-            self.timers.stop(Timer::ClientIdle);
-            self.liveness.deaf(Leg::Client, &mut self.timers);
-            self.effects.push(Effect::Pause(Leg::Client));
-        } else if self.paused_client
-            && !(held || owed || fast.is_some())
-            && self.to_upstream.bytes() <= budget / 2
-        {
-            self.paused_client = false;
-            self.client_is_there(now);
+        let blocked = held || unread || self.owed_bytes() > budget;
+        // The session has a time of its own to open in.
+        let upward = Upward { queued, budget, blocked, excused: held };
+        if self.flow.balance_client(upward, &mut self.timers, &mut self.effects, now) {
             self.calls.wait_anew_for_answers(now + self.limits.call_timeout);
-            self.effects.push(Effect::Resume(Leg::Client));
-        }
-        // Also when the pause began with input that was held, which has only now become upstream's.
-        if !self.paused_client || held || self.to_upstream.bytes() <= budget / 2 {
-            self.timers.stop(Timer::SlowUpstream);
-        } else if !self.timers.is_set(Timer::SlowUpstream) {
-            self.timers.set(Timer::SlowUpstream, now + self.limits.slow_leg_timeout);
         }
     }
 
@@ -93,21 +65,14 @@ impl Gate {
 
     /// A leg has written frames of this weight, or a part of one.
     pub(super) fn delivered(&mut self, leg: Leg, bytes: usize, now: Instant) {
-        let slow = match leg {
+        match leg {
             Leg::Client => {
                 let (playback, format) = (&mut self.playback, self.plan.upstream_output);
                 self.to_client.delivered(bytes, |audio| playback.delivered(audio, format, now));
-                Timer::SlowClient
             }
-            Leg::Upstream => {
-                self.to_upstream.delivered(bytes, |_| ());
-                Timer::SlowUpstream
-            }
-        };
-        // A leg that takes what it can is not stuck, however much there is; but while memory is short its time is.
-        if !self.squeezed {
-            self.timers.put_off(slow, now + self.limits.slow_leg_timeout);
+            Leg::Upstream => self.to_upstream.delivered(bytes, |_| ()),
         }
+        self.flow.progress(leg, &mut self.timers, now);
         self.closing_progress(now);
     }
 }
@@ -119,7 +84,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Backend, BackendUrl},
-        gate::{CloseReason, Input, Limits, WINDOW},
+        gate::{Effect, Input, Limits, WINDOW},
         protocol::{DecodeError, agent::ClientMessage, realtime::ServerEvent},
     };
 

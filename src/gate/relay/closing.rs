@@ -61,12 +61,7 @@ impl Relay {
             self.tell_error(notice);
         }
         self.closing.decide(reason, ending, now);
-        // A leg that is not read cannot answer the close.
-        for (paused, leg) in [(self.paused_client, Leg::Client), (self.paused_upstream, Leg::Upstream)] {
-            if paused {
-                self.effects.push(Effect::Resume(leg));
-            }
-        }
+        self.flow.read_to_the_end(&mut self.effects);
     }
 
     /// There is no more memory: what waits goes first. Of a message that the client has begun to get the rest has to
@@ -117,7 +112,7 @@ impl Relay {
     }
 
     pub(super) fn expire_liveness(&mut self, now: Instant) {
-        if let Some(reason) = self.liveness.expire(&mut self.timers, &mut self.effects, now) {
+        if let Some(reason) = self.flow.expire(&mut self.timers, &mut self.effects, now) {
             self.end(reason, now);
         }
     }

@@ -30,9 +30,8 @@ use std::{sync::Arc, time::Instant};
 use super::{
     ClientFrame, CloseReason, Effect, Input, Leg, Limits, Phase, Rule, UpstreamFrame,
     closing::Closing,
+    flow_control::FlowControl,
     limits,
-    liveness::Liveness,
-    message_rate::MessageRate,
     outbox::Outbox,
     timers::{Timer, Timers},
 };
@@ -65,12 +64,7 @@ pub struct Relay {
     down: Lane,
     to_client: Outbox<ClientFrame>,
     to_upstream: Outbox<UpstreamFrame>,
-    paused_client: bool,
-    paused_upstream: bool,
-    liveness: Liveness,
-    rate: MessageRate,
-    /// Memory is short in the whole process.
-    squeezed: bool,
+    flow: FlowControl,
     socket_open: bool,
     /// The client has sent its first Settings.
     settings_seen: bool,
@@ -91,18 +85,16 @@ pub struct Relay {
 
 impl Relay {
     /// A relay for a connection to `backend`, which is Deepgram's.
-    pub fn new(backend: Arc<Backend>, limits: Limits, service: Service) -> Self {
+    pub fn new(backend: Arc<Backend>, mut limits: Limits, service: Service) -> Self {
+        // Transcription is quiet for as long as its user is.
+        limits.idle_timeout = limits.idle_timeout.filter(|_| service == Service::Agent);
         Self {
             phase: Phase::Opening,
             up: Lane::default(),
             down: Lane::default(),
             to_client: Outbox::default(),
             to_upstream: Outbox::default(),
-            paused_client: false,
-            paused_upstream: false,
-            liveness: Liveness::new(limits.ping_interval),
-            rate: MessageRate::new(limits.messages_per_s),
-            squeezed: false,
+            flow: FlowControl::new(&limits),
             socket_open: false,
             settings_seen: false,
             component: service == Service::Agent && backend.dialect == Dialect::Component,
@@ -128,7 +120,9 @@ impl Relay {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
         self.expire(now);
-        self.hear(&input, now);
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.flow.hear(&input, &mut self.timers, now);
+        }
         match input {
             Input::Timeout | Input::Heard(_) => (),
             Input::Delivered { leg, bytes } => self.delivered(leg, bytes, now),
@@ -147,7 +141,7 @@ impl Relay {
             Input::UpstreamOpened => self.upstream_opened(now),
             Input::UpstreamFrame(frame) => self.upstream_frame(frame, now),
             Input::FunctionFinished { call_id, outcome } => self.function_finished(&call_id, outcome),
-            Input::Squeeze(squeezed) => self.squeezed = squeezed,
+            Input::Squeeze(squeezed) => self.flow.squeeze(squeezed),
             Input::Overload => self.overload(now),
             Input::Drain => self.drain.ask(),
             Input::Shutdown => self.end(CloseReason::Shutdown, now),
@@ -167,7 +161,7 @@ impl Relay {
     pub fn deadline(&self) -> Option<Instant> {
         let functions =
             self.calls.deadline().filter(|_| !matches!(self.phase, Phase::Closing | Phase::Closed));
-        self.timers.next(!self.paused_upstream).into_iter().chain(functions).min()
+        self.timers.next(self.flow.reads(Leg::Upstream)).into_iter().chain(functions).min()
     }
 
     /// The phase, for logs.
@@ -216,34 +210,6 @@ impl Relay {
         }
         if let Some(longest) = self.limits.max_session {
             self.timers.set(Timer::SessionAge, now + longest);
-        }
-    }
-
-    /// What an input says of its peer by having come at all.
-    fn hear(&mut self, input: &Input, now: Instant) {
-        if matches!(self.phase, Phase::Closing | Phase::Closed) {
-            return;
-        }
-        if input.is_message_of_client() {
-            self.rate.count(now);
-        }
-        match input.heard_from() {
-            Some(Leg::Client) => self.client_is_there(now),
-            Some(Leg::Upstream) if !self.paused_upstream => {
-                self.liveness.heard(Leg::Upstream, &mut self.timers, now);
-            }
-            Some(Leg::Upstream) | None => (),
-        }
-    }
-
-    fn client_is_there(&mut self, now: Instant) {
-        if self.paused_client {
-            return;
-        }
-        self.liveness.heard(Leg::Client, &mut self.timers, now);
-        // Transcription is quiet for as long as its user is.
-        if let Some(longest) = self.limits.idle_timeout.filter(|_| self.service == Service::Agent) {
-            self.timers.set(Timer::ClientIdle, now + longest);
         }
     }
 
@@ -319,6 +285,7 @@ impl Relay {
             Leg::Client => self.to_client.delivered(bytes, |_| ()),
             Leg::Upstream => self.to_upstream.delivered(bytes, |_| ()),
         }
-        self.made_progress(leg, now);
+        self.flow.progress(leg, &mut self.timers, now);
+        self.timers.put_off(Timer::CloseGrace, self.closing.grace(now));
     }
 }

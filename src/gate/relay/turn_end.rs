@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Relay;
 use crate::{
-    gate::timers::Timer,
+    gate::{Leg, timers::Timer},
     protocol::agent::{Empty, ServerMessage},
     translate::deepgram,
 };
@@ -53,7 +53,7 @@ impl Relay {
     }
 
     pub(super) fn expire_turn(&mut self, now: Instant) {
-        if !self.paused_upstream && self.timers.take_due(Timer::TurnEnd, now) {
+        if self.flow.reads(Leg::Upstream) && self.timers.take_due(Timer::TurnEnd, now) {
             self.turn_end = TurnEnd::default();
             self.say_down(ServerMessage::AgentDone(Empty {}).encode());
             self.say_down(ServerMessage::AgentAudioDone(Empty {}).encode());

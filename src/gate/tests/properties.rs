@@ -214,8 +214,12 @@ fn live(scenario: Scenario, happenings: Vec<(u64, Happening)>, at_once: bool) {
         run.pass_undelivered(at_ms);
         let action = match happening {
             // A leg that is paused says nothing.
-            Happening::Client(_) if run.gate.paused_client => continue,
-            Happening::Upstream(_) if run.gate.paused_upstream || !run.gate.opening.socket_open() => continue,
+            Happening::Client(_) if !run.gate.flow.reads(Leg::Client) => continue,
+            Happening::Upstream(_)
+                if !run.gate.flow.reads(Leg::Upstream) || !run.gate.opening.socket_open() =>
+            {
+                continue;
+            }
             Happening::Client(action) | Happening::Upstream(action) | Happening::Other(action) => action,
             Happening::Delivery(leg) => Action::Delivers(leg),
         };
@@ -253,8 +257,8 @@ fn judge_waiting(run: &Run) {
             !gate.wishes.is_empty()
                 || gate.turn.running()
                 || gate.speech.speaking()
-                || gate.paused_client
-                || gate.paused_upstream
+                || !gate.flow.reads(Leg::Client)
+                || !gate.flow.reads(Leg::Upstream)
         }
         Phase::Closed => false,
     };
