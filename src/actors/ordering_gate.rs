@@ -1,6 +1,9 @@
 //! The shell around the pure gate: takes a message as an `Input`, reads the clock once, carries out the
 //! effects in order, and keeps one timer.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     rc::Rc,
@@ -90,15 +93,22 @@ impl OrderingGate {
 
     fn step(&mut self, input: Input, context: &mut Context<Self>) {
         self.handle(input, context);
-        self.parts.account.hold(Part::Gate, self.gate.kept_bytes());
-        let standing = self.parts.account.standing();
+        let standing = self.weigh();
         if standing != self.standing {
             self.standing = standing;
             self.handle(Input::Squeeze(standing != Standing::Ample), context);
             if standing == Standing::Over {
                 self.handle(Input::Overload, context);
+                // What it let go of is the others' at once, or they would have to go as well.
+                self.weigh();
             }
         }
+    }
+
+    /// Counts what the gate keeps, and says how the connection stands to the budget by that.
+    fn weigh(&self) -> Standing {
+        self.parts.account.hold(Part::Gate, self.gate.kept_bytes());
+        self.parts.account.standing()
     }
 
     fn handle(&mut self, input: Input, context: &mut Context<Self>) {
