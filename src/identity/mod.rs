@@ -9,6 +9,7 @@ mod static_tokens;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -66,13 +67,15 @@ pub enum Stranger {
     Crowded,
 }
 
-impl Stranger {
-    /// What the log is told and the sender is not.
-    pub const fn reason(self) -> Option<&'static str> {
-        match self {
-            Self::Invalid(reason) => Some(reason),
-            Self::Missing | Self::Expired | Self::Crowded => None,
-        }
+/// What its sender is told.
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "a token is needed",
+            Self::Invalid(_) => "the token is not valid",
+            Self::Expired => "the token has expired",
+            Self::Crowded => "too many tokens for one use are remembered",
+        })
     }
 }
 

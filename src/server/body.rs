@@ -2,6 +2,7 @@
 //! Knows nothing of what is in it or of who sends it.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -55,7 +56,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Why a body was not read to its end.
+/// Why a body was not read to its end. `Display` is the text for its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unread {
     /// It is not declared to be JSON in UTF-8.
@@ -68,6 +69,18 @@ pub(super) enum Unread {
     Broken,
     /// Others hold all the memory there is for bodies.
     Busy,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MediaType => f.write_str("the body must be application/json in utf-8, uncompressed"),
+            Self::TooLarge(limit) => write!(f, "the body is longer than {limit} bytes"),
+            Self::Slow => f.write_str("the body did not arrive in time"),
+            Self::Broken => f.write_str("the body broke off"),
+            Self::Busy => f.write_str("too many bodies are on their way"),
+        }
+    }
 }
 
 /// Reads the body of `request`, at most `limit` bytes of it, if `readers` have memory for it.

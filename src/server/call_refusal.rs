@@ -3,16 +3,10 @@
 
 use std::fmt;
 
-use actix_web::{
-    HttpResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderValue},
-    },
-};
-use serde_json::json;
+use actix_web::http::header::{self, HeaderName};
+use serde_json::{Value, json};
 
-use super::{body::Unread, function_call::METHODS, http::RETRY_AFTER};
+use super::{body::Unread, function_call::METHODS, refuse::Refuse};
 use crate::identity::Stranger;
 
 /// Why there is no result. `Display` is the text for the caller, who may hand it to the model.
@@ -28,14 +22,8 @@ pub(super) enum Refusal {
     Stranger(Stranger),
     /// The token is not for the function.
     Function,
-    /// The body is not declared to be JSON in UTF-8.
-    MediaType,
-    /// The body is longer than this many bytes.
-    TooLarge(usize),
-    /// The body took too long to arrive.
-    SlowBody,
-    /// The body broke off, or its chunks are damaged.
-    BrokenBody,
+    /// The body cannot be read.
+    Body(Unread),
     /// The body is no JSON object.
     NoObject,
     /// `id` is missing or cannot be one.
@@ -53,21 +41,21 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// The answer's status, and the word by which a program tells the reasons apart.
-    pub(super) const fn status_and_code(self) -> (u16, &'static str) {
+    /// Whether the function may have been run all the same.
+    pub(super) const fn was_run(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Gone)
+    }
+}
+
+impl Refuse for Refusal {
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Origin => (403, "origin_not_allowed"),
             Self::Method => (405, "method_not_allowed"),
             Self::Stopping => (503, "stopping"),
-            Self::Stranger(Stranger::Missing) => (401, "token_missing"),
-            Self::Stranger(Stranger::Invalid(_)) => (401, "token_invalid"),
-            Self::Stranger(Stranger::Expired) => (401, "token_expired"),
-            Self::Stranger(Stranger::Crowded) => (503, "too_many_tokens"),
+            Self::Stranger(stranger) => stranger.status_and_code(),
             Self::Function => (403, "function_not_allowed"),
-            Self::MediaType => (415, "unsupported_media_type"),
-            Self::TooLarge(_) => (413, "message_too_large"),
-            Self::SlowBody => (408, "body_timeout"),
-            Self::BrokenBody => (400, "incomplete_body"),
+            Self::Body(unread) => unread.status_and_code(),
             Self::NoObject => (400, "invalid_body"),
             Self::Id => (400, "invalid_id"),
             Self::Name => (400, "invalid_name"),
@@ -78,55 +66,43 @@ impl Refusal {
         }
     }
 
-    /// What only the log is told.
-    pub(super) const fn reason(self) -> Option<&'static str> {
+    fn reason(&self) -> Option<&'static str> {
         let Self::Stranger(stranger) = self else { return None };
         stranger.reason()
     }
 
-    /// Whether the function may have been run all the same.
-    pub(super) const fn was_run(self) -> bool {
-        matches!(self, Self::TimedOut | Self::Gone)
-    }
-
-    /// The answer, but for what CORS adds.
-    pub(super) fn answer(self) -> HttpResponse {
-        let (status, code) = self.status_and_code();
-        let status = StatusCode::from_u16(status).expect("the table holds statuses");
-        let mut answer = HttpResponse::build(status).json(json!({ "error": self.to_string(), "code": code }));
-        let mut add = |name, value| answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
         match self {
-            Self::Method => _ = add(header::ALLOW, METHODS),
-            Self::Busy => _ = add(header::RETRY_AFTER, "1"),
-            Self::Stopping | Self::Stranger(Stranger::Crowded) => _ = add(header::RETRY_AFTER, RETRY_AFTER),
-            Self::Stranger(Stranger::Missing | Stranger::Invalid(_) | Stranger::Expired) => {
-                add(header::WWW_AUTHENTICATE, "Bearer");
-            }
-            // What is still on its way is not waited for.
-            Self::TooLarge(_) | Self::SlowBody => _ = add(header::CONNECTION, "close"),
+            Self::Method => Some((header::ALLOW, METHODS)),
+            // A function does not take long.
+            Self::Busy => Some((header::RETRY_AFTER, "1")),
+            Self::Body(unread) => unread.header(),
+            Self::Stranger(stranger) => stranger.header(),
             Self::Origin
+            | Self::Stopping
             | Self::Function
-            | Self::MediaType
-            | Self::BrokenBody
             | Self::NoObject
             | Self::Id
             | Self::Name
             | Self::Arguments
             | Self::TimedOut
-            | Self::Gone => {}
+            | Self::Gone => None,
         }
-        answer
+    }
+
+    /// As an application tells of an error: the page may hand it on.
+    fn body(&self) -> Value {
+        let (_, code) = self.status_and_code();
+        json!({ "error": self.to_string(), "code": code })
     }
 }
 
 impl From<Unread> for Refusal {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::MediaType => Self::MediaType,
-            Unread::TooLarge(limit) => Self::TooLarge(limit),
-            Unread::Slow => Self::SlowBody,
-            Unread::Broken => Self::BrokenBody,
+            // For the page it is one trouble.
             Unread::Busy => Self::Busy,
+            unread => Self::Body(unread),
         }
     }
 }
@@ -143,15 +119,9 @@ impl fmt::Display for Refusal {
             Self::Origin => f.write_str("pages of this origin may not call functions"),
             Self::Method => f.write_str("this path takes POST"),
             Self::Stopping => f.write_str("the gateway is going away"),
-            Self::Stranger(Stranger::Missing) => f.write_str("a token is needed"),
-            Self::Stranger(Stranger::Invalid(_)) => f.write_str("the token is not valid"),
-            Self::Stranger(Stranger::Expired) => f.write_str("the token has expired"),
-            Self::Stranger(Stranger::Crowded) => f.write_str("too many tokens for one use are remembered"),
+            Self::Stranger(stranger) => stranger.fmt(f),
             Self::Function => f.write_str("the token is not for this function"),
-            Self::MediaType => f.write_str("the body must be application/json in utf-8, uncompressed"),
-            Self::TooLarge(limit) => write!(f, "the body is longer than {limit} bytes"),
-            Self::SlowBody => f.write_str("the body did not arrive in time"),
-            Self::BrokenBody => f.write_str("the body broke off"),
+            Self::Body(unread) => unread.fmt(f),
             Self::NoObject => f.write_str("the body is no json object"),
             Self::Id => f.write_str("id must be a string of 1 to 256 bytes"),
             Self::Name => f.write_str("name must be a string of 1 to 128 visible ascii characters"),
@@ -166,6 +136,7 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::refuse::RETRY_AFTER;
 
     #[test]
     fn some_statuses_have_a_header_of_their_own() {
@@ -178,14 +149,16 @@ mod tests {
             (Refusal::Stranger(Stranger::Expired), Some(("www-authenticate", "Bearer"))),
             (Refusal::Stranger(Stranger::Crowded), Some(("retry-after", RETRY_AFTER))),
             (Refusal::Function, None),
-            (Refusal::MediaType, None),
-            (Refusal::BrokenBody, None),
+            (Refusal::from(Unread::MediaType), None),
+            (Refusal::from(Unread::Broken), None),
+            (Refusal::from(Unread::TooLarge(7)), Some(("connection", "close"))),
+            (Refusal::from(Unread::Busy), Some(("retry-after", "1"))),
             (Refusal::NoObject, None),
             (Refusal::Busy, Some(("retry-after", "1"))),
             (Refusal::TimedOut, None),
         ] {
             let answer = refusal.answer();
-            for name in ["allow", "retry-after", "www-authenticate"] {
+            for name in ["allow", "connection", "retry-after", "www-authenticate"] {
                 let given = answer.headers().get(name).and_then(|value| value.to_str().ok());
                 let wanted = header.filter(|(own, _)| *own == name).map(|(_, value)| value);
                 assert_eq!(given, wanted, "{refusal:?}: {name}");

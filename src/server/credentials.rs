@@ -1,13 +1,10 @@
 //! Who sends a request: where a token is looked for, and how somebody without a good one is refused.
 //! Knows no token by itself, and never logs one.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-};
+use actix_web::{HttpRequest, HttpResponse, http::header};
 use url::form_urlencoded;
 
-use super::{call_refusal::Refusal, http::refusal, refusal_log::log_refusal};
+use super::{refusal_log::log_refusal, refuse::Refuse};
 use crate::identity::{Identities, Identity, Stranger};
 
 /// The words for a token, as schemes of `Authorization` and as subprotocols in front of one.
@@ -23,11 +20,8 @@ pub(super) fn identify(request: &HttpRequest, identities: &Identities) -> Result
 
 /// The refusal of somebody who is not let in, with its line in the log.
 pub(super) fn refused(request: &HttpRequest, stranger: Stranger) -> HttpResponse {
-    let reason = Refusal::Stranger(stranger);
-    let (status, code) = reason.status_and_code();
-    log_refusal(request, request.path(), None, code, stranger.reason());
-    let status = StatusCode::from_u16(status).expect("the table holds statuses");
-    refusal(status, code, &reason.to_string())
+    log_refusal(request, request.path(), None, &stranger);
+    stranger.answer()
 }
 
 /// The token of a request: in `Authorization`, behind its word among the subprotocols, or in the query, where the last
@@ -81,7 +75,7 @@ fn parameter(request: &HttpRequest) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{body::to_bytes, http::header::HeaderValue, test::TestRequest};
+    use actix_web::{http::header::HeaderValue, test::TestRequest};
 
     use super::*;
 
@@ -96,42 +90,6 @@ mod tests {
 
     fn some(token: &str) -> Result<Option<String>, Stranger> {
         Ok(Some(token.to_owned()))
-    }
-
-    #[actix_web::test]
-    async fn a_stranger_is_told_one_word_and_no_reason() {
-        for (stranger, status, header, body) in [
-            (
-                Stranger::Missing,
-                401,
-                ("www-authenticate", "Bearer"),
-                r#"{"error":{"code":"token_missing","description":"a token is needed"}}"#,
-            ),
-            (
-                Stranger::Invalid("signature"),
-                401,
-                ("www-authenticate", "Bearer"),
-                r#"{"error":{"code":"token_invalid","description":"the token is not valid"}}"#,
-            ),
-            (
-                Stranger::Expired,
-                401,
-                ("www-authenticate", "Bearer"),
-                r#"{"error":{"code":"token_expired","description":"the token has expired"}}"#,
-            ),
-            (
-                Stranger::Crowded,
-                503,
-                ("retry-after", "5"),
-                r#"{"error":{"code":"too_many_tokens","description":"too many tokens for one use are remembered"}}"#,
-            ),
-        ] {
-            let answer = refused(&TestRequest::default().to_http_request(), stranger);
-            let given = answer.headers().get(header.0).and_then(|value| value.to_str().ok());
-            assert_eq!((answer.status().as_u16(), given), (status, Some(header.1)), "{stranger:?}");
-            let bytes = to_bytes(answer.into_body()).await.expect("the body is in memory");
-            assert_eq!(bytes, body, "{stranger:?}");
-        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::{
     credentials::identify,
     origins::{Origins, Verdict},
     refusal_log::line_of,
+    refuse::Refuse,
     sessions::Sessions,
     upgrade::is_loggable,
 };

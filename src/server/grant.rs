@@ -6,8 +6,8 @@ use std::fmt;
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
     http::{
-        Method, StatusCode,
-        header::{self, HeaderValue},
+        Method,
+        header::{self, HeaderName},
     },
     web,
 };
@@ -15,13 +15,13 @@ use serde_json::json;
 
 use super::{
     body::{self, Readers, Unread},
-    call_refusal,
     client_address::Sender,
-    credentials::{identify, refused},
+    credentials::identify,
     grant_body::{self, BadWish},
-    http::{not_found, refusal},
+    http::not_found,
     origins::{Origins, Verdict},
     refusal_log::log_refusal,
+    refuse::Refuse,
     sessions::Sessions,
 };
 use crate::{
@@ -78,7 +78,10 @@ async fn handle(
         Ok(Granted { access_token, expires_in }) => HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .json(json!({ "access_token": access_token.expose(), "expires_in": expires_in })),
-        Err(reason) => reason.answer(&request),
+        Err(reason) => {
+            log_refusal(&request, request.path(), None, &reason);
+            reason.answer()
+        }
     }
 }
 
@@ -125,18 +128,14 @@ fn has_body(request: &HttpRequest) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
-impl Refusal {
-    const fn status_and_code(&self) -> (u16, &'static str) {
+impl Refuse for Refusal {
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Origin => (403, "origin_not_allowed"),
             Self::Method => (405, "method_not_allowed"),
             Self::Stopping => (503, "stopping"),
-            Self::Stranger(stranger) => call_refusal::Refusal::Stranger(*stranger).status_and_code(),
-            Self::Body(Unread::MediaType) => (415, "unsupported_media_type"),
-            Self::Body(Unread::TooLarge(_)) => (413, "message_too_large"),
-            Self::Body(Unread::Slow) => (408, "body_timeout"),
-            Self::Body(Unread::Broken) => (400, "incomplete_body"),
-            Self::Body(Unread::Busy) => (503, "busy"),
+            Self::Stranger(stranger) => stranger.status_and_code(),
+            Self::Body(unread) => unread.status_and_code(),
             Self::NoObject => (400, "invalid_body"),
             Self::Member(_) | Self::Unknown | Self::Grant(NoGrant::Ttl(_)) => (400, "invalid_member"),
             Self::Grant(NoGrant::NotAllowed) => (403, "grant_not_allowed"),
@@ -145,29 +144,23 @@ impl Refusal {
         }
     }
 
-    fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        if let Self::Stranger(stranger) = self {
-            return refused(request, *stranger);
-        }
-        let (status, code) = self.status_and_code();
-        log_refusal(request, request.path(), None, code, None);
-        let status = StatusCode::from_u16(status).expect("the table holds statuses");
-        let mut answer = refusal(status, code, &self.to_string());
-        let mut add = |name, value| _ = answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    fn reason(&self) -> Option<&'static str> {
+        let Self::Stranger(stranger) = self else { return None };
+        stranger.reason()
+    }
+
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
         match self {
-            Self::Method => add(header::ALLOW, "POST"),
-            // What is still on its way is not waited for.
-            Self::Body(Unread::TooLarge(_) | Unread::Slow) => add(header::CONNECTION, "close"),
-            Self::Body(Unread::MediaType | Unread::Broken | Unread::Busy)
-            | Self::Origin
+            Self::Method => Some((header::ALLOW, "POST")),
+            Self::Body(unread) => unread.header(),
+            Self::Stranger(stranger) => stranger.header(),
+            Self::Origin
             | Self::Stopping
-            | Self::Stranger(_)
             | Self::NoObject
             | Self::Member(_)
             | Self::Unknown
-            | Self::Grant(_) => {}
+            | Self::Grant(_) => None,
         }
-        answer
     }
 }
 
@@ -177,14 +170,8 @@ impl fmt::Display for Refusal {
             Self::Origin => f.write_str("pages of this origin may not ask for tokens"),
             Self::Method => f.write_str("this path takes POST"),
             Self::Stopping => f.write_str("the gateway is going away"),
-            Self::Stranger(stranger) => call_refusal::Refusal::Stranger(*stranger).fmt(f),
-            Self::Body(Unread::MediaType) => {
-                f.write_str("the body must be application/json in utf-8, uncompressed")
-            }
-            Self::Body(Unread::TooLarge(limit)) => write!(f, "the body is longer than {limit} bytes"),
-            Self::Body(Unread::Slow) => f.write_str("the body did not arrive in time"),
-            Self::Body(Unread::Broken) => f.write_str("the body broke off"),
-            Self::Body(Unread::Busy) => f.write_str("too many bodies are on their way"),
+            Self::Stranger(stranger) => stranger.fmt(f),
+            Self::Body(unread) => unread.fmt(f),
             Self::NoObject => f.write_str("the body is no json object"),
             Self::Member(reason) => f.write_str(reason),
             Self::Unknown => f.write_str("backends must hold names of backends"),
@@ -206,20 +193,8 @@ mod tests {
             (Refusal::Origin, (403, "origin_not_allowed", "pages of this origin may not ask for tokens")),
             (Refusal::Method, (405, "method_not_allowed", "this path takes POST")),
             (Refusal::Stopping, (503, "stopping", "the gateway is going away")),
-            (Refusal::Stranger(Stranger::Missing), (401, "token_missing", "a token is needed")),
-            (Refusal::Stranger(Stranger::Invalid("aud")), (401, "token_invalid", "the token is not valid")),
             (Refusal::Stranger(Stranger::Expired), (401, "token_expired", "the token has expired")),
-            (
-                Refusal::Body(Unread::MediaType),
-                (415, "unsupported_media_type", "the body must be application/json in utf-8, uncompressed"),
-            ),
-            (
-                Refusal::Body(Unread::TooLarge(7)),
-                (413, "message_too_large", "the body is longer than 7 bytes"),
-            ),
             (Refusal::Body(Unread::Slow), (408, "body_timeout", "the body did not arrive in time")),
-            (Refusal::Body(Unread::Broken), (400, "incomplete_body", "the body broke off")),
-            (Refusal::Body(Unread::Busy), (503, "busy", "too many bodies are on their way")),
             (Refusal::NoObject, (400, "invalid_body", "the body is no json object")),
             (Refusal::Member("x must be y"), (400, "invalid_member", "x must be y")),
             (Refusal::Unknown, (400, "invalid_member", "backends must hold names of backends")),

@@ -1,21 +1,31 @@
-//! The plain HTTP paths, and the shape of the refusals of all but function calls.
+//! The plain HTTP paths. Knows no token by itself.
+
+use std::fmt;
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource, Route, guard,
-    http::{StatusCode, header},
+    http::header::{self, HeaderName},
     web,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     credentials::{identify, refused},
     refusal_log::log_refusal,
+    refuse::Refuse,
     sessions::Sessions,
 };
 use crate::{config::Config, identity::Identities};
 
-/// When somebody may ask again for whom there is no room at the moment, seconds.
-pub(super) const RETRY_AFTER: &str = "5";
+/// Why there is no page. `Display` is the text for whoever wanted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoPage {
+    NotFound,
+    /// Another method than GET.
+    Method,
+    /// The program stops.
+    Stopping,
+}
 
 /// What the operator's machines ask, on whichever socket.
 pub(super) fn probes(app: &mut web::ServiceConfig) {
@@ -33,31 +43,13 @@ fn page(path: &str, get: Route) -> Resource {
     web::resource(path).route(get).default_service(web::to(only_get))
 }
 
-/// A refusal: a status, a JSON body that says why, and the header that belongs to every one of this status.
-pub(super) fn refusal(status: StatusCode, code: &str, description: &str) -> HttpResponse {
-    let mut answer = HttpResponse::build(status);
-    match status {
-        StatusCode::UNAUTHORIZED => _ = answer.insert_header((header::WWW_AUTHENTICATE, "Bearer")),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER));
-        }
-        _ => {}
-    }
-    answer.json(refusal_body(code, description))
-}
-
-/// The body of a refusal.
-pub(super) fn refusal_body(code: &str, description: &str) -> Value {
-    json!({ "error": { "code": code, "description": description } })
-}
-
 async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
 async fn ready(sessions: web::Data<Sessions>) -> HttpResponse {
     if sessions.draining() {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the gateway is going away");
+        return NoPage::Stopping.answer();
     }
     HttpResponse::Ok().json(json!({ "status": "ready" }))
 }
@@ -88,16 +80,36 @@ async fn backends(
 }
 
 async fn only_get(request: HttpRequest) -> HttpResponse {
-    const CODE: &str = "method_not_allowed";
-    log_refusal(&request, request.path(), None, CODE, None);
-    let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, CODE, "this path takes GET");
-    answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
-    answer
+    log_refusal(&request, request.path(), None, &NoPage::Method);
+    NoPage::Method.answer()
 }
 
 pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
-    const CODE: &str = "not_found";
     // Who has a wrong path may have put a token into it.
-    log_refusal(&request, "-", None, CODE, None);
-    refusal(StatusCode::NOT_FOUND, CODE, "there is nothing at this path")
+    log_refusal(&request, "-", None, &NoPage::NotFound);
+    NoPage::NotFound.answer()
+}
+
+impl Refuse for NoPage {
+    fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
+            Self::NotFound => (404, "not_found"),
+            Self::Method => (405, "method_not_allowed"),
+            Self::Stopping => (503, "stopping"),
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
+        (*self == Self::Method).then_some((header::ALLOW, "GET"))
+    }
+}
+
+impl fmt::Display for NoPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "there is nothing at this path",
+            Self::Method => "this path takes GET",
+            Self::Stopping => "the gateway is going away",
+        })
+    }
 }

@@ -21,6 +21,7 @@ mod http;
 mod listener;
 mod origins;
 mod refusal_log;
+mod refuse;
 mod reload;
 mod request;
 mod sessions;

@@ -12,7 +12,7 @@ use std::{
 use actix_web::HttpRequest;
 use tokio::time::Instant;
 
-use super::client_address::Sender;
+use super::{client_address::Sender, refuse::Refuse};
 use crate::protocol::log_field;
 
 /// How far apart two lines of a kind are.
@@ -21,14 +21,9 @@ const APART: Duration = Duration::from_secs(1);
 /// The last lines, of all workers.
 static LAST: LastLines = LastLines(Mutex::new(BTreeMap::new()));
 
-/// Logs that a request was refused, at info. `path` is the path that it meant, `reason` what the sender is not told.
-pub(super) fn log_refusal(
-    request: &HttpRequest,
-    path: &str,
-    subject: Option<&str>,
-    code: &'static str,
-    reason: Option<&'static str>,
-) {
+/// Logs that a request was refused, at info. `path` is the path that it meant.
+pub(super) fn log_refusal(request: &HttpRequest, path: &str, subject: Option<&str>, refusal: &impl Refuse) {
+    let ((_, code), reason) = (refusal.status_and_code(), refusal.reason());
     let Some(left_out) = line_of(code, reason) else { return };
     let sender = Sender::of(request);
     let subject = subject.map(|subject| format!(" subject={}", log_field(subject))).unwrap_or_default();

@@ -18,6 +18,7 @@ use super::{
     http::not_found,
     origins::{Origins, Verdict},
     refusal_log::log_refusal,
+    refuse::Refuse,
     sessions::{Sessions, Ticket},
     shares::{Holder, Places},
     upgrade_refusal::NoUpgrade,
@@ -141,8 +142,7 @@ fn admit(
 }
 
 fn refuse(request: &HttpRequest, path: &str, subject: Option<&str>, reason: NoUpgrade) -> HttpResponse {
-    let (_, code) = reason.status_and_code();
-    log_refusal(request, path, subject, code, reason.reason());
+    log_refusal(request, path, subject, &reason);
     reason.answer()
 }
 

@@ -4,15 +4,9 @@
 use std::fmt;
 
 use actix_http::ws::HandshakeError;
-use actix_web::{
-    HttpResponse,
-    http::{
-        StatusCode,
-        header::{self, HeaderValue},
-    },
-};
+use actix_web::http::header::{self, HeaderName};
 
-use super::{call_refusal, destination::NoService, http::refusal, sessions::NoPlace};
+use super::{destination::NoService, refuse::Refuse, sessions::NoPlace};
 use crate::identity::Stranger;
 
 /// Why an upgrade is refused. `Display` is the text for the client.
@@ -38,14 +32,13 @@ pub(super) enum NoUpgrade {
     Overloaded,
 }
 
-impl NoUpgrade {
-    /// The answer's status, and the word by which a program tells the reasons apart.
-    pub(super) const fn status_and_code(self) -> (u16, &'static str) {
+impl Refuse for NoUpgrade {
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Method => (405, "method_not_allowed"),
             Self::NotWebsocket => (426, "upgrade_required"),
             Self::Origin => (403, "origin_not_allowed"),
-            Self::Stranger(stranger) => call_refusal::Refusal::Stranger(stranger).status_and_code(),
+            Self::Stranger(stranger) => stranger.status_and_code(),
             Self::Backend => (403, "backend_not_allowed"),
             Self::Service(NoService::Unknown) => (400, "unknown_service"),
             Self::Service(NoService::NoTranscription) => (400, "no_transcription"),
@@ -58,40 +51,26 @@ impl NoUpgrade {
         }
     }
 
-    /// What only the log is told.
-    pub(super) const fn reason(self) -> Option<&'static str> {
+    fn reason(&self) -> Option<&'static str> {
+        let Self::Stranger(stranger) = self else { return None };
+        stranger.reason()
+    }
+
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
         match self {
-            Self::Stranger(stranger) => stranger.reason(),
-            Self::Method
-            | Self::NotWebsocket
-            | Self::Origin
+            Self::Method => Some((header::ALLOW, "GET")),
+            Self::NotWebsocket => Some((header::UPGRADE, "websocket")),
+            Self::Handshake(HandshakeError::UnsupportedVersion) => {
+                Some((header::SEC_WEBSOCKET_VERSION, "13"))
+            }
+            Self::Stranger(stranger) => stranger.header(),
+            Self::Origin
             | Self::Backend
             | Self::Service(_)
             | Self::Handshake(_)
             | Self::Place(_)
             | Self::Overloaded => None,
         }
-    }
-
-    /// The answer.
-    pub(super) fn answer(self) -> HttpResponse {
-        let (status, code) = self.status_and_code();
-        let status = StatusCode::from_u16(status).expect("the table holds statuses");
-        let mut answer = refusal(status, code, &self.to_string());
-        let mut add = |name, value| _ = answer.headers_mut().insert(name, HeaderValue::from_static(value));
-        match self {
-            Self::Method => add(header::ALLOW, "GET"),
-            Self::NotWebsocket => add(header::UPGRADE, "websocket"),
-            Self::Handshake(HandshakeError::UnsupportedVersion) => add(header::SEC_WEBSOCKET_VERSION, "13"),
-            Self::Origin
-            | Self::Stranger(_)
-            | Self::Backend
-            | Self::Service(_)
-            | Self::Handshake(_)
-            | Self::Place(_)
-            | Self::Overloaded => {}
-        }
-        answer
     }
 }
 
@@ -125,7 +104,7 @@ impl fmt::Display for NoUpgrade {
             Self::Method => "this path takes GET with an upgrade",
             Self::NotWebsocket => "this path speaks websocket",
             Self::Origin => "pages of this origin may not connect",
-            Self::Stranger(stranger) => return call_refusal::Refusal::Stranger(*stranger).fmt(f),
+            Self::Stranger(stranger) => return stranger.fmt(f),
             Self::Backend => "the token is not for this backend",
             Self::Service(NoService::Unknown) => "service must be \"agent\" or \"transcription\"",
             Self::Service(NoService::NoTranscription) => "this backend has no transcription_url",

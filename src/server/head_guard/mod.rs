@@ -29,7 +29,7 @@ use body::{Body, Followed};
 use head::{Head, LONGEST, judge};
 use refusal::Refusal;
 
-use super::refusal_log::line_of;
+use super::{refusal_log::line_of, refuse::Refuse};
 
 /// How long the head of a request may take to arrive: the first from the connection's beginning, another from its own
 /// first byte. Between two requests the codec's limit for an idle connection holds.
@@ -148,11 +148,12 @@ impl<T> HeadGuard<T> {
     /// Nothing more is read, and a head is answered. Of a body that broke off, whoever wants it says so.
     fn end(&mut self, refusal: Option<&Refusal>) {
         if let Some(refusal) = refusal {
-            if let Some(left_out) = line_of(refusal.code(), None) {
-                let (code, description) = (refusal.code(), refusal.description());
-                log::info!("refused peer={:?} code={code} reason={description:?}{left_out}", self.peer);
+            let (_, code) = refusal.status_and_code();
+            if let Some(left_out) = line_of(code, None) {
+                let why = refusal.to_string();
+                log::info!("refused peer={:?} code={code} reason={why:?}{left_out}", self.peer);
             }
-            self.refusal = Some(refusal.answer(SystemTime::now()));
+            self.refusal = Some(refusal.on_the_wire(SystemTime::now()));
         }
         self.next = Next::End;
         self.read = BytesMut::new();

@@ -84,7 +84,7 @@ async fn requests_and_what_follows_an_upgrade_pass_untouched_in_any_pieces() {
 
 /// How a head is refused, if it is.
 fn verdict(head: &str) -> Option<&'static str> {
-    judge(head.as_bytes()).err().map(|refusal| refusal.code())
+    judge(head.as_bytes()).err().map(|refusal| refusal.status_and_code().1)
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn what_is_not_certain_is_refused() {
     ] {
         assert_eq!(verdict(head), Some("bad_request"), "{head}");
     }
-    let reason = judge(b"GET / HTTP/2.0\r\n").expect_err("of another version").description().to_owned();
+    let reason = judge(b"GET / HTTP/2.0\r\n").expect_err("of another version").to_string();
     assert_eq!(reason, "invalid HTTP version");
 }
 
