@@ -42,6 +42,9 @@ pub(super) fn fold(
         if path.len() > DEEPEST {
             return Err(refuse(format!("names more than {DEEPEST} keys, each inside the one before")));
         }
+        if path.iter().any(|step| matches!(step, Step::Key(name) if name.is_empty())) {
+            return Err(refuse("names a key that has no name".to_owned()));
+        }
         let dotted = dotted(&path);
         if let Some(other) = origins.get(&dotted) {
             return Err(refuse(format!("{dotted} is set by {other} as well")));

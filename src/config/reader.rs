@@ -33,6 +33,7 @@ impl Origin {
     }
 
     pub(super) fn unknown_key(&self, key: &str) -> ConfigError {
+        let key = if key.is_empty() { "\"\"" } else { key };
         match self.variable(key) {
             Some(variable) => {
                 ConfigError::Variable { variable: variable.to_owned(), reason: format!("unknown key {key}") }

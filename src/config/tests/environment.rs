@@ -225,6 +225,15 @@ fn variables_that_are_no_text_are_left_out_unless_they_are_overrides() {
 }
 
 #[test]
+fn a_key_without_a_name_is_refused() {
+    for name in ["VOXBRIDGE____OPENAI__MODEL", "VOXBRIDGE__SERVER____PORT", "VOXBRIDGE__SERVER__"] {
+        let expected = format!("environment variable {name}: names a key that has no name");
+        refuses(BACKEND, &[(name, "1")], &expected);
+    }
+    refuses(&format!("\"\" = 1\n{BACKEND}"), &[], "my.toml: \"\": unknown key");
+}
+
+#[test]
 fn a_name_of_any_depth_is_refused() {
     let name = format!("VOXBRIDGE__SERVER{}", "__X".repeat(5_000));
     let expected =
