@@ -39,13 +39,15 @@ const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 /// Members that a message does not have are named in the log up to this many.
 const UNKNOWN_NAMED: usize = 8;
 
-/// Turns the reading of a client off and on. It is off as well while frames that were read have still to be looked at:
-/// the stream of messages would read on and on before it gives the first of them, and a few of them at a time.
+/// Turns the reading of a client off and on. It is off as well while a frame that was read has still to be looked at: the
+/// stream of messages would read on and on before it gives the first of them, and the gate could not say stop.
 #[derive(Default)]
 pub(super) struct ReadSwitch {
     paused: Cell<bool>,
-    /// Frames that are read and not looked at.
-    unseen: Cell<usize>,
+    /// A frame is read and not looked at.
+    unseen: Cell<bool>,
+    /// What comes is read and thrown away.
+    lost: Cell<bool>,
     /// Bytes of a frame that is not whole.
     begun: Cell<usize>,
     /// Bytes of the fragments that wait for the rest of their message.
@@ -63,18 +65,19 @@ impl ReadSwitch {
         self.wake();
     }
 
-    fn is_off(&self) -> bool {
-        self.paused.get() || self.unseen.get() > 0
+    /// From now on everything that comes is thrown away, so that the client can get rid of it and read why.
+    pub(super) fn lose(&self) {
+        self.lost.set(true);
+        self.wake();
     }
 
-    fn read(&self, frames: usize) {
-        self.unseen.set(self.unseen.get() + frames);
+    fn is_off(&self) -> bool {
+        !self.lost.get() && (self.paused.get() || self.unseen.get())
     }
 
     /// A frame is looked at.
     fn seen(&self) {
-        self.unseen.set(self.unseen.get().saturating_sub(1));
-        if self.unseen.get() == 0 {
+        if self.unseen.replace(false) {
             self.wake();
         }
     }
@@ -91,11 +94,13 @@ impl ReadSwitch {
     }
 }
 
-/// The request's body as the WebSocket codec may see it: frames within the limit, and nothing while
+/// The request's body as the WebSocket codec may see it: frame by frame, within the limit, and nothing while
 /// reading is off. A broken connection is simply its end. Behind a header over the limit everything is
 /// read and thrown away, so that the peer can get rid of it and read why.
 struct GuardedPayload {
     payload: web::Payload,
+    /// What has come and is not read.
+    rest: Bytes,
     guard: FrameGuard,
     reading: Rc<ReadSwitch>,
     too_large: Rc<Cell<bool>>,
@@ -113,20 +118,25 @@ impl Stream for GuardedPayload {
                 self.reading.waker.replace(Some(task.waker().clone()));
                 return Poll::Pending;
             }
-            let chunk = match Pin::new(&mut self.payload).poll_next(task) {
-                Poll::Ready(Some(Ok(chunk))) => chunk,
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            };
-            if self.too_large.get() {
+            if self.rest.is_empty() {
+                match Pin::new(&mut self.payload).poll_next(task) {
+                    Poll::Ready(Some(Ok(chunk))) => self.rest = chunk,
+                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            if self.too_large.get() || self.reading.lost.get() {
+                self.rest = Bytes::new();
                 continue;
             }
-            match self.guard.follow(&chunk) {
-                Ok(frames) => {
-                    self.reading.read(frames);
+            let Self { guard, rest, .. } = &mut *self;
+            match guard.follow_one(rest) {
+                Ok((bytes, ended)) => {
+                    let chunk = rest.split_to(bytes);
+                    self.reading.unseen.set(ended);
                     self.reading.begun.set(self.guard.unfinished());
                     self.account.hold(Part::Client, self.reading.kept());
-                    if frames == 0 {
+                    if !ended {
                         // Who is slow is not silent. Who is gone is told by others.
                         let _ = self.gate.try_send(FromLeg(Input::Heard(Leg::Client)));
                     }
@@ -194,6 +204,7 @@ impl ClientSession {
     ) -> Result<(Addr<Self>, HttpResponse), Error> {
         let payload = GuardedPayload {
             payload,
+            rest: Bytes::new(),
             guard: FrameGuard::new(self.limit),
             reading: Rc::clone(&self.reading),
             too_large: Rc::clone(&self.too_large),
@@ -238,6 +249,11 @@ impl ClientSession {
     }
 
     fn close(&mut self, code: u16, reason: String, context: &mut WebsocketContext<Self>) {
+        if self.reading.lost.get() {
+            self.reader.forget();
+            self.reading.joined.set(0);
+            self.account.hold(Part::Client, self.reading.kept());
+        }
         if !self.close_sent {
             self.close_sent = true;
             let description = (!reason.is_empty()).then_some(reason);
@@ -305,7 +321,8 @@ impl Actor for ClientSession {
 impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
     fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
         self.reading.seen();
-        if self.ended && !matches!(message, Ok(Message::Close(_))) {
+        let unwanted = self.ended || self.reading.lost.get();
+        if unwanted && !matches!(message, Ok(Message::Close(_))) {
             return;
         }
         match message {

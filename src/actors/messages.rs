@@ -60,6 +60,8 @@ pub(super) enum ToUpstream {
     Pause,
     /// Read again.
     Resume,
+    /// Read nothing any more, and keep nothing of what is not whole.
+    Forget,
     /// Close.
     Close { code: u16, reason: String },
     /// Cut.

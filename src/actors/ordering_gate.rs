@@ -101,6 +101,9 @@ impl OrderingGate {
                 self.handle(Input::Overload, context);
                 // What it let go of is the others' at once, or they would have to go as well.
                 self.weigh();
+                // What a leg has of a message that is not whole goes as well, and no more of it may come.
+                self.parts.reading.lose();
+                self.to_upstream(ToUpstream::Forget, context);
             }
         }
     }

@@ -46,6 +46,13 @@ impl Reader {
         }
     }
 
+    /// Keeps nothing of a message that is not whole; what comes of it is no message.
+    pub(super) fn forget(&mut self) {
+        if let Becomes::Messages(fragments) = &mut self.becomes {
+            fragments.forget();
+        }
+    }
+
     /// The next frame; the codec has seen to it that they come in order.
     pub(super) fn read(&mut self, frame: Frame) -> Read {
         let frame = Frame { payload: self.buffer.cut(frame.payload), ..frame };

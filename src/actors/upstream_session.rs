@@ -144,7 +144,11 @@ impl UpstreamSession {
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: protocol::Frame, context: &mut Context<Self>) {
         match self.reader.read(frame) {
-            Read::Message(Joined::NotYet) => (),
+            Read::Message(Joined::NotYet) => {
+                // It is no silence, and it is held.
+                self.account_for_unfinished();
+                self.tell(Input::Heard(Leg::Upstream), context);
+            }
             Read::Frame(frame) => self.pass(frame, context),
             Read::Message(Joined::Text(text)) => self.text(&text, context),
             Read::Message(Joined::Binary(audio)) => self.binary(&audio, context),
@@ -249,11 +253,25 @@ impl UpstreamSession {
 
     /// Nothing more is there to be read for now; something may have come of a message that is not whole.
     pub(super) fn waits(&mut self, context: &mut Context<Self>) {
-        let Some(socket) = &mut self.socket else { return };
-        self.account.hold(Part::Upstream, socket.unfinished() + self.reader.unfinished());
-        if socket.has_heard() {
+        self.account_for_unfinished();
+        if self.socket.as_mut().is_some_and(UpstreamSocket::has_heard) {
             self.tell(Input::Heard(Leg::Upstream), context);
         }
+    }
+
+    fn account_for_unfinished(&self) {
+        let frame = self.socket.as_ref().map_or(0, UpstreamSocket::unfinished);
+        self.account.hold(Part::Upstream, frame + self.reader.unfinished());
+    }
+
+    /// There is no memory for what is not whole. Nothing is read behind it.
+    fn forget(&mut self) {
+        self.paused = true;
+        self.reader.forget();
+        if let Some(socket) = &mut self.socket {
+            socket.forget();
+        }
+        self.account.hold(Part::Upstream, 0);
     }
 
     fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
@@ -320,6 +338,7 @@ impl Handler<ToUpstream> for UpstreamSession {
             ToUpstream::Ping => self.queue(OpCode::Ping, b"", 0),
             ToUpstream::Pause => self.paused = true,
             ToUpstream::Resume => self.paused = false,
+            ToUpstream::Forget => self.forget(),
             ToUpstream::Close { code, reason } if self.socket.is_some() => self.close(code, &reason),
             // Nothing is open yet: the dial ends here.
             ToUpstream::Close { .. } | ToUpstream::HangUp => context.stop(),

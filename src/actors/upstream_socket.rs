@@ -118,6 +118,11 @@ impl UpstreamSocket {
         }
     }
 
+    /// Gives back the memory of what was read; no frame can be read any more.
+    pub(super) fn forget(&mut self) {
+        self.read = BytesMut::new();
+    }
+
     /// Bytes of a frame that is not whole.
     pub(super) fn unfinished(&self) -> usize {
         self.guard.unfinished()

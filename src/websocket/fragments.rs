@@ -58,6 +58,11 @@ impl Fragments {
         self.bytes.len()
     }
 
+    /// Gives back the memory of a message whose rest is not waited for.
+    pub fn forget(&mut self) {
+        self.bytes = BytesMut::new();
+    }
+
     /// The next frame; the codec has seen to it that they come in order.
     pub fn join(&mut self, frame: Frame) -> Joined {
         let Frame { opcode, last, payload } = frame;

@@ -12,6 +12,8 @@ pub struct FrameGuard {
     payload: u64,
     /// Those that have come.
     come: u64,
+    /// What a header has announced; nothing behind it is followed.
+    unacceptable: Option<Unacceptable>,
 }
 
 /// What a header announced that is not waited for.
@@ -36,19 +38,34 @@ impl Unacceptable {
 impl FrameGuard {
     /// A guard at the beginning of a stream; `limit` in bytes of payload.
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0, come: 0 }
+        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0, come: 0, unacceptable: None }
     }
 
-    /// Follows the next chunk of the stream; how many frames end in it.
-    pub fn follow(&mut self, chunk: &[u8]) -> Result<usize, Unacceptable> {
-        let (mut at, mut ended) = (0, 0);
+    /// Follows the next chunk of the stream.
+    pub fn follow(&mut self, chunk: &[u8]) -> Result<(), Unacceptable> {
+        let mut at = 0;
+        while at < chunk.len() {
+            at += self.follow_one(&chunk[at..])?.0;
+        }
+        Ok(())
+    }
+
+    /// Follows the next chunk up to the end of a frame, or its own; how many bytes that is, and whether a frame ends
+    /// there.
+    pub fn follow_one(&mut self, chunk: &[u8]) -> Result<(usize, bool), Unacceptable> {
+        let mut at = 0;
+        if let Some(unacceptable) = self.unacceptable {
+            return Err(unacceptable);
+        }
         while at < chunk.len() {
             if self.payload > 0 {
                 let skip = self.payload.min((chunk.len() - at) as u64);
                 self.payload -= skip;
                 self.come += skip;
                 at += skip as usize;
-                ended += usize::from(self.payload == 0);
+                if self.payload == 0 {
+                    return Ok((at, true));
+                }
                 continue;
             }
             self.header[self.collected] = chunk[at];
@@ -56,11 +73,11 @@ impl FrameGuard {
             at += 1;
             let Some((length, header)) = self.announced() else { continue };
             if length > self.limit {
-                return Err(Unacceptable::TooLarge);
+                return self.refuse(Unacceptable::TooLarge);
             }
             let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
             if opcode >= FIRST_CONTROL && (length > LONGEST_CONTROL || !last) {
-                return Err(Unacceptable::ControlFrame);
+                return self.refuse(Unacceptable::ControlFrame);
             }
             if self.collected < header {
                 continue;
@@ -68,9 +85,16 @@ impl FrameGuard {
             self.payload = length;
             self.come = 0;
             self.collected = 0;
-            ended += usize::from(length == 0);
+            if length == 0 {
+                return Ok((at, true));
+            }
         }
-        Ok(ended)
+        Ok((at, false))
+    }
+
+    fn refuse<T>(&mut self, unacceptable: Unacceptable) -> Result<T, Unacceptable> {
+        self.unacceptable = Some(unacceptable);
+        Err(unacceptable)
     }
 
     /// Bytes of a frame that is not whole, which a codec has to keep.
@@ -127,15 +151,25 @@ mod tests {
     #[test]
     fn frames_up_to_the_limit_pass_in_any_pieces() {
         for masked in [true, false] {
-            let mut stream = Vec::new();
+            let (mut stream, mut expected) = (Vec::new(), Vec::new());
             for length in [0, 1, 125, 126, 1_000, 65_535, 65_536, 70_000] {
                 stream.extend(frame(length, masked));
                 stream.extend(vec![0xff; length as usize]);
+                expected.push(stream.len());
             }
             for piece in [1, 2, 3, 7, 1_000, stream.len()] {
                 let mut guard = FrameGuard::new(70_000);
-                let ended: Result<usize, _> = stream.chunks(piece).map(|chunk| guard.follow(chunk)).sum();
-                assert_eq!(ended, Ok(8), "pieces of {piece}");
+                let mut ends = Vec::new();
+                let mut at = 0;
+                for mut chunk in stream.chunks(piece) {
+                    while !chunk.is_empty() {
+                        let (bytes, ended) = guard.follow_one(chunk).expect("they are within the limit");
+                        chunk = &chunk[bytes..];
+                        at += bytes;
+                        ends.extend(ended.then_some(at));
+                    }
+                }
+                assert_eq!(ends, expected, "pieces of {piece}");
             }
         }
     }
@@ -149,9 +183,17 @@ mod tests {
         let mut guard = FrameGuard::new(1_000);
         // The last byte of the length; the mask is still to come.
         let (before, rest) = chunk.split_at(chunk.len() - 5);
-        assert_eq!(guard.follow(before), Ok(1));
+        assert_eq!(guard.follow(before), Ok(()));
         assert_eq!(guard.follow(&rest[..1]), Err(Unacceptable::TooLarge));
         assert!(FrameGuard::new(1_000).follow(&frame(1_001, false)).is_err());
+    }
+
+    #[test]
+    fn nothing_is_followed_behind_what_is_refused() {
+        let mut guard = FrameGuard::new(1_000);
+        for _ in 0..100 {
+            assert_eq!(guard.follow(&[0x09, 0x81, 0, 0, 0, 0, 7]), Err(Unacceptable::ControlFrame));
+        }
     }
 
     #[test]
@@ -163,7 +205,7 @@ mod tests {
         };
         for opcode in [8, 9, 10] {
             let judged = |header: Vec<u8>| FrameGuard::new(1_000).follow(&header);
-            assert_eq!(judged(header(0x80 | opcode, 125)), Ok(0));
+            assert_eq!(judged(header(0x80 | opcode, 125)), Ok(()));
             assert_eq!(judged(header(0x80 | opcode, 126)), Err(Unacceptable::ControlFrame));
             assert_eq!(judged(header(opcode, 0)), Err(Unacceptable::ControlFrame));
             assert_eq!(judged(header(opcode, 1_001)), Err(Unacceptable::TooLarge));

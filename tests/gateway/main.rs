@@ -25,6 +25,7 @@ mod identity;
 mod interruptions;
 mod latency;
 mod limits;
+mod memory;
 mod message_sizes;
 mod passthrough;
 mod peers;

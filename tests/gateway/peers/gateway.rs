@@ -45,6 +45,18 @@ impl Config {
         Self::for_url(&mock.url())
     }
 
+    /// One backend that is passed through to `url`, served at `path`.
+    pub(crate) fn passed_through(url: &str, path: &str) -> Self {
+        let backend = [
+            "name = \"deepgram\"".to_owned(),
+            "kind = \"deepgram-agent\"".to_owned(),
+            format!("path = \"{path}\""),
+            format!("url = \"{url}\""),
+            "api_key = \"test-key-1\"".to_owned(),
+        ];
+        Self { backend: backend.into(), sections: Vec::new() }
+    }
+
     /// Adds a line to the backend.
     pub(crate) fn backend(mut self, line: &str) -> Self {
         self.backend.push(line.to_owned());
@@ -169,10 +181,19 @@ impl Gateway {
 
     /// Resident memory in bytes.
     pub(crate) fn resident_memory(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    pub(crate) fn highest_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, what: &str) -> usize {
         let status =
             fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the gateway is running");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
-        line.trim().trim_end_matches(" kB").parse::<usize>().expect("VmRSS is in kB") * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("it is in kB") * 1024
     }
 
     /// Processor time it has used so far.

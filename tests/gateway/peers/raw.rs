@@ -120,6 +120,11 @@ impl RawPeer {
         }
     }
 
+    /// Reads nothing from now on.
+    pub(crate) fn stop_reading(&self) {
+        self.reading.abort();
+    }
+
     /// Ends its side of the TCP connection.
     pub(crate) async fn hang_up(&mut self) {
         // The other side may have been quicker.
