@@ -3,26 +3,20 @@
 //! Such an actor is the body of its HTTP response and is not polled while the client reads nothing, so
 //! nothing that must happen then lives here: no timer, no decision.
 
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    pin::Pin,
-    rc::Rc,
-    task::{Context as TaskContext, Poll, Waker},
-};
+use std::{cell::Cell, rc::Rc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Recipient, StreamHandler};
 use actix_http::ws::Codec;
-use actix_web::{Error, HttpRequest, HttpResponse, error::PayloadError, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{
     CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
 };
 use bytes::Bytes;
-use futures_util::Stream;
 
 use super::{
     MAILBOX, Trace,
     budget::{Account, Part},
+    client_reading::{GuardedPayload, ReadSwitch},
     messages::{FromLeg, ToClient},
     paced_body::PacedBody,
     reader::{Read, Reader},
@@ -30,7 +24,7 @@ use super::{
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
     protocol::{Frame, agent::ClientMessage},
-    websocket::{self as ws, FrameGuard, Joined, Unacceptable},
+    websocket::{self as ws, FrameGuard, Joined},
 };
 
 /// The words of an offered subprotocol that are answered; what stands behind them is a secret.
@@ -38,122 +32,6 @@ const SUBPROTOCOLS: [&str; 2] = ["token", "bearer"];
 
 /// Members that a message does not have are named in the log up to this many.
 const UNKNOWN_NAMED: usize = 8;
-
-/// Turns the reading of a client off and on. It is off as well while a frame that was read has still to be looked at: the
-/// stream of messages would read on and on before it gives the first of them, and the gate could not say stop.
-#[derive(Default)]
-pub(super) struct ReadSwitch {
-    paused: Cell<bool>,
-    /// A frame is read and not looked at.
-    unseen: Cell<bool>,
-    /// What comes is read and thrown away.
-    lost: Cell<bool>,
-    /// Bytes of a frame that is not whole.
-    begun: Cell<usize>,
-    /// Bytes of the fragments that wait for the rest of their message.
-    joined: Cell<usize>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl ReadSwitch {
-    pub(super) fn pause(&self) {
-        self.paused.set(true);
-    }
-
-    pub(super) fn resume(&self) {
-        self.paused.set(false);
-        self.wake();
-    }
-
-    /// From now on everything that comes is thrown away, so that the client can get rid of it and read why.
-    pub(super) fn lose(&self) {
-        self.lost.set(true);
-        self.wake();
-    }
-
-    fn is_off(&self) -> bool {
-        !self.lost.get() && (self.paused.get() || self.unseen.get())
-    }
-
-    /// A frame is looked at.
-    fn seen(&self) {
-        if self.unseen.replace(false) {
-            self.wake();
-        }
-    }
-
-    /// Bytes of what is not whole.
-    fn kept(&self) -> usize {
-        self.begun.get() + self.joined.get()
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// The request's body as the WebSocket codec may see it: frame by frame, within the limit, and nothing while
-/// reading is off. A broken connection is simply its end. Behind a header over the limit everything is
-/// read and thrown away, so that the peer can get rid of it and read why.
-struct GuardedPayload {
-    payload: web::Payload,
-    /// What has come and is not read.
-    rest: Bytes,
-    guard: FrameGuard,
-    reading: Rc<ReadSwitch>,
-    too_large: Rc<Cell<bool>>,
-    gate: Recipient<FromLeg>,
-    /// What the message that is not whole takes.
-    account: Rc<Account>,
-}
-
-impl Stream for GuardedPayload {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if self.reading.is_off() {
-                self.reading.waker.replace(Some(task.waker().clone()));
-                return Poll::Pending;
-            }
-            if self.rest.is_empty() {
-                match Pin::new(&mut self.payload).poll_next(task) {
-                    Poll::Ready(Some(Ok(chunk))) => self.rest = chunk,
-                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            if self.too_large.get() || self.reading.lost.get() {
-                self.rest = Bytes::new();
-                continue;
-            }
-            let Self { guard, rest, .. } = &mut *self;
-            match guard.follow_one(rest) {
-                Ok((bytes, ended)) => {
-                    let chunk = rest.split_to(bytes);
-                    self.reading.unseen.set(ended);
-                    self.reading.begun.set(self.guard.unfinished());
-                    self.account.hold(Part::Client, self.reading.kept());
-                    if !ended {
-                        // Who is slow is not silent. Who is gone is told by others.
-                        let _ = self.gate.try_send(FromLeg(Input::Heard(Leg::Client)));
-                    }
-                    return Poll::Ready(Some(Ok(chunk)));
-                }
-                Err(Unacceptable::TooLarge) => {
-                    self.too_large.set(true);
-                    return Poll::Ready(Some(Err(PayloadError::Overflow)));
-                }
-                Err(broken @ Unacceptable::ControlFrame) => {
-                    let error = io::Error::new(io::ErrorKind::InvalidData, broken.reason());
-                    return Poll::Ready(Some(Err(PayloadError::Io(error))));
-                }
-            }
-        }
-    }
-}
 
 /// The actor.
 pub(super) struct ClientSession {
@@ -249,9 +127,9 @@ impl ClientSession {
     }
 
     fn close(&mut self, code: u16, reason: String, context: &mut WebsocketContext<Self>) {
-        if self.reading.lost.get() {
+        if self.reading.is_lost() {
             self.reader.forget();
-            self.reading.joined.set(0);
+            self.reading.joined(0);
             self.account.hold(Part::Client, self.reading.kept());
         }
         if !self.close_sent {
@@ -264,7 +142,7 @@ impl ClientSession {
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: Frame, context: &mut WebsocketContext<Self>) {
         let read = self.reader.read(frame);
-        self.reading.joined.set(self.reader.unfinished());
+        self.reading.joined(self.reader.unfinished());
         self.account.hold(Part::Client, self.reading.kept());
         match read {
             Read::Message(Joined::NotYet) => self.tell(Input::ClientAlive, context),
@@ -321,7 +199,7 @@ impl Actor for ClientSession {
 impl StreamHandler<Result<Message, ProtocolError>> for ClientSession {
     fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut Self::Context) {
         self.reading.seen();
-        let unwanted = self.ended || self.reading.lost.get();
+        let unwanted = self.ended || self.reading.is_lost();
         if unwanted && !matches!(message, Ok(Message::Close(_))) {
             return;
         }

@@ -9,6 +9,7 @@
 
 mod audio;
 mod budget;
+mod client_reading;
 mod client_session;
 mod client_socket;
 mod describe;
@@ -46,7 +47,8 @@ use crate::{
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
 };
 use budget::Account;
-use client_session::{ClientSession, ReadSwitch};
+use client_reading::ReadSwitch;
+use client_session::ClientSession;
 use ordering_gate::GateParts;
 use reader::Reader;
 use state_machine::StateMachine;

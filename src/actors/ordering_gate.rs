@@ -20,7 +20,7 @@ use super::{
     ClientSocket, Drain, Shutdown, Trace,
     audio::AudioPath,
     budget::{Account, Part, Standing},
-    client_session::ReadSwitch,
+    client_reading::ReadSwitch,
     describe::{describe_effect, describe_input, leg_name, log_level},
     messages::{FromLeg, ToClient, ToUpstream},
     state_machine::StateMachine,
