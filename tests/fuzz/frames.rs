@@ -105,8 +105,12 @@ impl Leg {
 
     /// Whether the connection goes on after these bytes.
     fn takes(&mut self, chunk: &[u8]) -> bool {
-        let Ok(ended) = self.guard.follow(chunk) else { return false };
-        self.ended += ended;
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let Ok((bytes, ended)) = self.guard.follow_one(rest) else { return false };
+            self.ended += usize::from(ended);
+            rest = &rest[bytes..];
+        }
         self.read.extend_from_slice(chunk);
         loop {
             match self.codec.decode(&mut self.read) {
