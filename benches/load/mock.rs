@@ -21,7 +21,7 @@ use tokio::{
     runtime,
     sync::watch,
     task::LocalSet,
-    time::{MissedTickBehavior, interval_at},
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
@@ -34,6 +34,9 @@ pub(crate) const FRAME_BYTES: usize = 960;
 const POURED_BYTES: usize = 16 * 1024;
 /// What the kernel may keep of it on this side, bytes: it is neither here nor there.
 const SEND_BUFFER: u32 = 32 * 1024;
+
+/// Into so many parts the time between two pieces is divided; sessions begin in turn in one of them.
+const PHASES: u32 = 100;
 
 /// What an upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +102,9 @@ fn serve(protocol: Protocol, habit: Habit) -> u16 {
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a loopback port is free");
         let listener = socket.listen(1024).expect("the socket is bound");
         started.send(listener.local_addr().expect("the listener is bound").port()).expect("the caller waits");
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::task::spawn_local(session(stream, protocol, habit.clone()));
+        for number in 0.. {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            tokio::task::spawn_local(session(stream, protocol, habit.clone(), number));
         }
     };
     thread::spawn(move || {
@@ -110,7 +114,7 @@ fn serve(protocol: Protocol, habit: Habit) -> u16 {
     port.recv().expect("the upstream starts")
 }
 
-async fn session(stream: TcpStream, protocol: Protocol, habit: Habit) {
+async fn session(stream: TcpStream, protocol: Protocol, habit: Habit, number: u32) {
     stream.set_nodelay(true).expect("the socket is open");
     let Ok(mut socket) = accept_async(stream).await else { return };
     let audio = protocol.audio(FRAME_BYTES);
@@ -128,7 +132,8 @@ async fn session(stream: TcpStream, protocol: Protocol, habit: Habit) {
             }
         }
         if let (true, Habit::Pours { every, poured }) = (opens, &habit) {
-            return pour(socket, protocol, every.clone(), poured).await;
+            return pour(socket, &written(&protocol.audio(POURED_BYTES)), every.clone(), poured, number)
+                .await;
         }
     }
 }
@@ -136,22 +141,21 @@ async fn session(stream: TcpStream, protocol: Protocol, habit: Habit) {
 /// Pours until the gateway hangs up.
 async fn pour(
     mut socket: WebSocketStream<TcpStream>,
-    protocol: Protocol,
+    frame: &[u8],
     mut every: watch::Receiver<Option<Duration>>,
     poured: &AtomicUsize,
+    number: u32,
 ) {
-    let frame = written(&protocol.audio(POURED_BYTES));
     loop {
         let waited = every.wait_for(Option::is_some).await;
         let Ok(Some(period)) = waited.map(|every| *every) else { return };
         // Sessions are out of step, or all would be sent a piece at the same time.
-        let share = poured.fetch_add(0, Relaxed) / POURED_BYTES % 64;
-        let mut ticks = interval_at(tokio::time::Instant::now() + period * share as u32 / 64, period);
+        let mut ticks = interval_at(Instant::now() + period * (number % PHASES) / PHASES, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while every.borrow().is_some() {
             ticks.tick().await;
             // Past the WebSocket layer, which would copy it once more.
-            if socket.get_mut().write_all(&frame).await.is_err() {
+            if socket.get_mut().write_all(frame).await.is_err() {
                 return;
             }
             poured.fetch_add(POURED_BYTES, Relaxed);

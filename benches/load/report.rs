@@ -62,7 +62,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { baseline, opened, highest, bound, full, after, .. } = self;
         for bytes in [baseline, opened, highest, bound, full, after] {
-            write!(f, "{:>7.1}{}", *bytes as f64 / MIB as f64, "  ")?;
+            write!(f, "{:>7.1}  ", *bytes as f64 / MIB as f64)?;
         }
         let returned =
             self.returned_in.map_or("never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
