@@ -31,7 +31,9 @@ impl Gate {
                 let description = format!("upstream sent text that is not json: {reason}");
                 self.tell_error("unmapped_upstream_event", description);
             }
-            DecodeError::NoType | DecodeError::Invalid { .. } => self.unknown_event(&error.to_string()),
+            DecodeError::NoType | DecodeError::TooManyPlaces | DecodeError::Invalid { .. } => {
+                self.unknown_event(&error.to_string());
+            }
         }
     }
 

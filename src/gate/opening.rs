@@ -9,7 +9,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, Wish, limits, updates::json_len,
+    CloseReason, Effect, Gate, LegEnd, Phase, Rule, Timer, TurnTaking, Wish, limits, updates::session_bytes,
 };
 use crate::{
     config::{Dialect, GreetingMode},
@@ -27,15 +27,21 @@ use crate::{
 /// The pause between a response and the update of a Settings that it held back (R3).
 const AFTER_RESPONSE: Duration = Duration::from_millis(100);
 
+/// What a message that waits takes beside its text, about, bytes.
+const HELD_MESSAGE: usize = 64;
+
 /// How far the connection is on its way to an open session.
 #[derive(Debug, Default)]
 pub(super) struct Opening {
     socket_open: bool,
     session_open: bool,
     first: FirstSettings,
+    /// What the first takes until it is applied, bytes.
+    first_bytes: usize,
     /// Further Settings that wait for the first to be applied.
     more: VecDeque<Translated>,
-    messages: VecDeque<ClientMessage>,
+    /// As text: what is read may take a hundred times as much, and nobody needs it yet.
+    messages: VecDeque<Box<str>>,
     audio: Vec<Bytes>,
     held_bytes: usize,
     /// The client has gone, and what it said before still waits.
@@ -69,6 +75,11 @@ impl Opening {
 
     pub(super) fn held_bytes(&self) -> usize {
         self.held_bytes
+    }
+
+    /// Bytes of that, and of the first Settings until they are applied.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.held_bytes + if self.settings_under_way() { self.first_bytes } else { 0 }
     }
 
     /// Whether our update is the one with this id.
@@ -152,6 +163,7 @@ impl Gate {
                     Dialect::Component => true,
                 };
                 self.history = translated.history.unwrap_or(!self.component);
+                self.opening.first_bytes = settings_weight(&translated);
                 self.opening.first = FirstSettings::Waiting(Box::new(translated));
                 self.configure(now);
             }
@@ -254,7 +266,8 @@ impl Gate {
         self.timers.stop(Timer::SessionUpdated);
         match self.opening.more.pop_front() {
             Some(next) => {
-                self.opening.held_bytes = self.opening.held_bytes.saturating_sub(settings_weight(&next));
+                self.opening.first_bytes = settings_weight(&next);
+                self.opening.held_bytes = self.opening.held_bytes.saturating_sub(self.opening.first_bytes);
                 self.opening.first = FirstSettings::Waiting(Box::new(next));
                 self.configure(now);
             }
@@ -286,8 +299,11 @@ impl Gate {
     fn open_session(&mut self, now: Instant) {
         self.opening.session_open = true;
         self.phase = Phase::Active;
-        while let Some(message) = self.opening.messages.pop_front() {
-            self.open_message(message, now);
+        while let Some(text) = self.opening.messages.pop_front() {
+            match ClientMessage::decode(&text, |_| ()) {
+                Ok(message) => self.open_message(message, now),
+                Err(error) => debug_assert!(false, "what was read can be read again: {error}"),
+            }
         }
         let audio = std::mem::take(&mut self.opening.audio);
         self.opening.held_bytes = 0;
@@ -316,8 +332,9 @@ impl Gate {
         if self.opening.session_open || Rule::InputWaitsForSession.is_off() {
             return self.open_message(message, now);
         }
-        self.opening.held_bytes += message.encode().len() + size_of::<ClientMessage>();
-        self.opening.messages.push_back(message);
+        let text = message.encode().into_boxed_str();
+        self.opening.held_bytes += text.len() + HELD_MESSAGE;
+        self.opening.messages.push_back(text);
         self.held(Rule::InputWaitsForSession);
         self.check_held_input(now);
     }
@@ -366,5 +383,5 @@ fn settings_weight(translated: &Translated) -> usize {
     let Translated { session, prompt, previous, greeting, endpoints, .. } = translated;
     let texts = [prompt, greeting].into_iter().flatten().chain([previous]).map(String::len);
     let endpoints = endpoints.values().map(Endpoint::bytes).sum::<usize>();
-    size_of::<Translated>() + json_len(session) + texts.sum::<usize>() + endpoints
+    size_of::<Translated>() + session_bytes(session) + texts.sum::<usize>() + endpoints
 }

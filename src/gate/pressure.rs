@@ -41,7 +41,11 @@ impl Gate {
     /// Bytes that the connection keeps, nearly.
     pub fn kept_bytes(&self) -> usize {
         let queued = self.to_client.bytes() + self.to_upstream.bytes();
-        queued + self.opening.held_bytes() + self.owed_bytes() + self.calls.bytes()
+        queued
+            + self.opening.kept_bytes()
+            + self.updates.kept_bytes()
+            + self.owed_bytes()
+            + self.calls.bytes()
     }
 
     /// There is no more memory: what waits for the client goes first.
@@ -167,5 +171,53 @@ mod tests {
         let patience = gate.patience();
         assert!(gate.handle(Input::Timeout, now + patience).contains(&Effect::Resume(Leg::Client)));
         assert_eq!(gate.close_reason(), None);
+    }
+
+    /// Elements of a map with one member, which are short on the wire.
+    const ELEMENTS: usize = 10_000;
+
+    fn functions() -> String {
+        let elements = vec![r#"{"":0}"#; ELEMENTS].join(",");
+        format!(r#"{{"functions":[{{"name":"f","parameters":{{"enum":[{elements}]}}}}]}}"#)
+    }
+
+    #[test]
+    fn what_is_read_of_settings_and_changes_is_kept_and_counted_until_it_is_applied() {
+        let now = Instant::now();
+        let mut gate = gate(now);
+        let message = |text: &str| Input::Client(ClientMessage::decode(text, |_| ()).expect("a message"));
+        let updated =
+            || Input::Upstream(ServerEvent::decode(r#"{"type":"session.updated"}"#).expect("one").event);
+        let deliver = |gate: &mut Gate, effects: Vec<Effect>| {
+            for effect in effects {
+                let (leg, bytes) = match effect {
+                    Effect::ToClient(frame) => (Leg::Client, frame.weight()),
+                    Effect::ToUpstream(frame) => (Leg::Upstream, frame.weight()),
+                    _ => continue,
+                };
+                let _ = gate.handle(Input::Delivered { leg, bytes }, now);
+            }
+        };
+        let prompt = "p".repeat(5_000);
+        let settings = format!(r#"{{"type":"Settings","agent":{{"think":{}}}}}"#, functions());
+        let change = format!(r#"{{"type":"UpdateThink","think":{}}}"#, functions());
+        let _ = gate.handle(message(&settings), now);
+        assert!(gate.kept_bytes() > 200 * ELEMENTS, "{} bytes of Settings", gate.kept_bytes());
+        let effects = gate.handle(Input::UpstreamOpened, now);
+        deliver(&mut gate, effects);
+        assert!(gate.kept_bytes() > 200 * ELEMENTS, "{} bytes on their way", gate.kept_bytes());
+        let effects = gate.handle(updated(), now);
+        deliver(&mut gate, effects);
+        assert!(gate.kept_bytes() < ELEMENTS, "{} bytes once applied", gate.kept_bytes());
+        let effects = gate.handle(message(&change), now);
+        deliver(&mut gate, effects);
+        assert!(gate.kept_bytes() > 200 * ELEMENTS, "{} bytes of a change", gate.kept_bytes());
+        let effects = gate.handle(updated(), now);
+        deliver(&mut gate, effects);
+        let effects = gate.handle(message(&format!(r#"{{"type":"UpdatePrompt","prompt":"{prompt}"}}"#)), now);
+        deliver(&mut gate, effects);
+        let effects = gate.handle(updated(), now);
+        deliver(&mut gate, effects);
+        assert!((5_000..ELEMENTS).contains(&gate.kept_bytes()), "{} bytes in force", gate.kept_bytes());
     }
 }

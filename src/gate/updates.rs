@@ -14,6 +14,7 @@ use crate::{
         agent::ServerMessage,
         ids::EventId,
         realtime::{ClientEvent, ErrorBody, Session, SessionUpdate, Transcription},
+        size_when_read,
     },
     translate::{
         functions::Endpoint,
@@ -39,6 +40,17 @@ struct InForce {
     endpoints: BTreeMap<String, Endpoint>,
     /// The session has given audio: its voice stays what it is.
     voice_fixed: bool,
+    /// About so many bytes.
+    bytes: usize,
+}
+
+impl InForce {
+    fn measure(&mut self) {
+        let texts = [&self.prompt, &self.think_model].into_iter().flatten().chain([&self.previous]);
+        let endpoints = self.endpoints.iter().map(|(name, endpoint)| name.len() + endpoint.bytes());
+        let voice = self.voice.as_ref().map_or(0, |voice| size_when_read(&voice.to_string()));
+        self.bytes = texts.map(String::len).sum::<usize>() + endpoints.sum::<usize>() + voice;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +129,13 @@ impl Updates {
         self.waiting.iter().map(|update| update.weight).sum()
     }
 
+    /// What is in force, and the change that upstream has not answered, take about so many bytes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let sent = self.in_flight.as_ref();
+        let prompt = sent.and_then(|sent| sent.prompt.as_ref()).map_or(0, String::len);
+        self.in_force.bytes + prompt + sent.map_or(0, |sent| sent.update.weight)
+    }
+
     /// The first Settings are applied.
     pub(super) fn begin(&mut self, applied: &Translated) {
         self.in_force.prompt.clone_from(&applied.prompt);
@@ -139,6 +158,7 @@ impl Updates {
         if let Some(voice) = voice_of(session) {
             self.in_force.voice = Some(voice.clone());
         }
+        self.in_force.measure();
     }
 
     /// The session has given audio.
@@ -177,7 +197,7 @@ impl Gate {
         };
         let endpoints =
             change.endpoints.iter().flat_map(BTreeMap::values).map(Endpoint::bytes).sum::<usize>();
-        let weight = size_of::<Update>() + prompt + json_len(&change.session) + endpoints;
+        let weight = size_of::<Update>() + prompt + session_bytes(&change.session) + endpoints;
         self.updates.waiting.push_back(Update { change, ack, weight });
         if self.updates.in_flight.is_some() {
             self.held(Rule::OneSessionUpdate);
@@ -313,8 +333,8 @@ impl Gate {
 }
 
 /// What a session takes, nearly, bytes.
-pub(super) fn json_len(session: &Session) -> usize {
-    serde_json::to_string(session).map_or(0, |json| json.len())
+pub(super) fn session_bytes(session: &Session) -> usize {
+    serde_json::to_string(session).map_or(0, |json| size_when_read(&json))
 }
 
 fn voice_of(session: &Session) -> Option<&Value> {

@@ -8,9 +8,11 @@ pub mod audio;
 mod fixtures;
 mod frame;
 pub mod ids;
+mod places;
 pub mod realtime;
 mod wire;
 
 pub use frame::{Frame, Opcode};
+pub(crate) use places::{has_too_many_places, size_when_read};
 pub use wire::{DecodeError, Unknown};
 pub(crate) use wire::{log_field, one_line, shorten};

@@ -9,6 +9,8 @@ use serde::{
 };
 use serde_ignored::Path;
 
+use super::has_too_many_places;
+
 /// Why a peer's text frame is not one of its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeError {
@@ -19,6 +21,8 @@ pub enum DecodeError {
     },
     /// JSON, but not an object with a text member `type`.
     NoType,
+    /// More members and elements than a message may have, which would take far more memory than the text.
+    TooManyPlaces,
     /// A known type with a member of the wrong type, or without a member that it cannot do without.
     Invalid {
         /// The message's `type`.
@@ -36,6 +40,7 @@ impl fmt::Display for DecodeError {
         match self {
             Self::NotJson { reason } => write!(f, "not json: {reason}"),
             Self::NoType => f.write_str("not an object with a text member \"type\""),
+            Self::TooManyPlaces => f.write_str("too many members and elements"),
             Self::Invalid { kind, path, reason } => write!(f, "{kind}: {path}: {reason}"),
         }
     }
@@ -94,6 +99,9 @@ struct Tag<'a> {
 
 /// The `type` of a text frame.
 pub(crate) fn kind_of(text: &str) -> Result<Cow<'_, str>, DecodeError> {
+    if has_too_many_places(text) {
+        return Err(DecodeError::TooManyPlaces);
+    }
     match serde_json::from_str::<Tag<'_>>(text) {
         // serde takes an array for a struct too.
         Ok(tag) if text.trim_start().starts_with('{') => Ok(tag.kind.0),

@@ -57,7 +57,7 @@ fn endpoints_count_against_the_budget() {
     };
     let large = settings(&json!({"think": {"functions": functions}}).to_string());
     check(
-        connected().limits(|limits| limits.before_ready = 30_000),
+        connected().limits(|limits| limits.before_ready = 60_000),
         [
             at(0, settings("{}"), ["up session.update"]),
             at(1, large.clone(), ["held R3"]),
@@ -66,7 +66,7 @@ fn endpoints_count_against_the_budget() {
     );
     let update = client(&json!({"type": "UpdateThink", "think": {"functions": functions}}).to_string());
     check(
-        connected().upto(settings("{}")).upto(session_updated()).limits(|limits| limits.leg = 30_000),
+        connected().upto(settings("{}")).upto(session_updated()).limits(|limits| limits.leg = 60_000),
         [
             at(0, update.clone(), ["up session.update"]),
             at(1, update.clone(), ["held R3"]),

@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use super::members::{Members, array, edited, edited_elements, elements};
 use crate::{
     config::{Backend, FunctionCalls, Functions, Tool},
-    protocol::agent::{AgentSettings, Think},
+    protocol::{
+        agent::{AgentSettings, Think},
+        has_too_many_places,
+    },
 };
 
 /// Whether a `Settings` has one of the component's own fields, and not as null: `agent.idleTimeoutMs`,
@@ -31,6 +34,9 @@ pub fn is_of_component(settings: &str) -> bool {
 /// How much of the agent's audio a client with these `Settings` plays in a second, bytes: without `audio.output`
 /// linear16 at 24 kHz; `None` for compressed formats (Voice Agent protocol, Settings).
 pub fn output_bytes_per_s(settings: &str) -> Option<u32> {
+    if has_too_many_places(settings) {
+        return None;
+    }
     let settings: Value = serde_json::from_str(settings).unwrap_or_default();
     let output = |name: &str| settings.pointer("/audio/output").and_then(|output| output.get(name));
     let rate = output("sample_rate").and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok());

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::assert_no_panic;
 use super::stage::{Kind, Stage, frame};
 use crate::peers::raw::RawPeer;
-use crate::peers::raw_frame::{BINARY, CONTINUATION, PONG, RawFrame};
+use crate::peers::raw_frame::{BINARY, CONTINUATION, PONG, RawFrame, TEXT};
 use crate::peers::s;
 
 const MIB: usize = 1024 * 1024;
@@ -93,4 +93,31 @@ async fn tiny_fragments_are_one_message_up_to_the_limit() {
 #[tokio::test]
 async fn tiny_fragments_are_passed_through_up_to_the_limit() {
     tiny_fragments_up_to_the_limit(Kind::PassedThrough).await;
+}
+
+/// Configurations that are `{}` are three bytes each on the wire and hundreds in memory.
+#[tokio::test]
+async fn messages_of_nothing_but_members_take_no_more_memory_than_others() {
+    let stage = Stage::start(Kind::Translated, "").await;
+    let (mut healthy, _healthy_upstream) = stage.connect().await;
+    let (mut client, _upstream) = stage.connect().await;
+    let message = |bytes: usize| {
+        let elements = "{},".repeat(bytes / 3);
+        frame(0x80 | TEXT, format!(r#"{{"type":"UpdateThink","think":[{elements}{{}}]}}"#).as_bytes(), true)
+    };
+    let before = stage.gateway.resident_memory();
+    for number in 0..15 {
+        // They wait: the client has sent no Settings.
+        assert!(client.send_raw(&message(128_000)).await, "the client is not read on");
+        assert_is_served(&mut healthy, number).await;
+    }
+    client.send(&RawFrame::ping("all is read")).await;
+    client.expect(&RawFrame::new(PONG, true, "all is read")).await;
+    let growth = stage.gateway.resident_memory().saturating_sub(before);
+    assert!(growth < 4 * GROWTH, "resident memory grew by {} KiB", growth / 1024);
+    client.send_raw(&message(MIB - 100)).await;
+    client.send(&RawFrame::ping("that was refused")).await;
+    client.expect(&RawFrame::new(PONG, true, "that was refused")).await;
+    assert!(client.has_seen("UNPARSABLE_CLIENT_MESSAGE") && client.has_seen("too many members and elements"));
+    assert_no_panic(&stage.gateway);
 }
