@@ -91,7 +91,7 @@ impl Listener {
         let plain = |face: Face| {
             let (app, stopping) = (app.clone(), stopping.clone());
             move || {
-                let http = http(app(face).into_factory(), stopping.clone(), HeadGuard::io);
+                let http = http(app(face).into_factory(), stopping.clone(), |socket| socket);
                 fn_service(async |socket: TcpStream| Ok(guarded(socket, |socket| socket))).and_then(http)
             }
         };
@@ -105,10 +105,7 @@ impl Listener {
                 server.listen("https", self.socket, move || {
                     let mut acceptor = Acceptor::new(config.clone());
                     acceptor.set_handshake_timeout(PATIENCE);
-                    let http =
-                        http(app(Face::Public).into_factory(), stopping.clone(), |guard: &HeadGuard<_>| {
-                            tcp_below(guard.io())
-                        });
+                    let http = http(app(Face::Public).into_factory(), stopping.clone(), tcp_below);
                     acceptor.map_err(failed).map(tuned).and_then(http.map_err(|_| ()))
                 })?
             }
@@ -117,13 +114,13 @@ impl Listener {
     }
 }
 
-/// HTTP/1.1 on sockets of one kind; `tcp` is what is below them.
+/// HTTP/1.1 on guarded sockets of one kind; `tcp` is what is below them.
 fn http<T, S, B>(
     app: S,
     stopping: GracefulShutdownSignal,
     tcp: fn(&T) -> &TcpStream,
 ) -> H1Service<
-    T,
+    HeadGuard<T>,
     impl ServiceFactory<
         Request,
         Config = (),
@@ -150,7 +147,10 @@ where
         .client_request_timeout(Duration::ZERO)
         .keep_alive(IDLE)
         .client_disconnect_timeout(FAREWELL)
-        .on_connect_ext(move |socket: &T, data: &mut Extensions| keep_socket(tcp(socket), data))
+        .on_connect_ext(move |guard: &HeadGuard<T>, data: &mut Extensions| {
+            keep_socket(tcp(guard.io()), data);
+            data.insert(guard.answering());
+        })
         .h1(map_config(app, |()| AppConfig::default()))
 }
 

@@ -37,7 +37,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, dev::Service, web};
+use actix_web::{App, dev::Service, http::StatusCode, web};
 use futures_util::{Stream, StreamExt, stream};
 use rustls::pki_types::UnixTime;
 use tokio::{sync::watch, time::sleep};
@@ -51,6 +51,7 @@ use crate::{
 use destination::Own;
 use drain::Ended;
 use generation::{Generation, OwnAddress, Worker};
+use head_guard::Answering;
 use listener::{Face, Listener};
 use sessions::Sessions;
 
@@ -119,7 +120,16 @@ impl Server {
                 .app_data(web::Data::from(Arc::clone(&shared)))
                 .wrap_fn(move |mut request, service| {
                     request.add_data_container(worker.data());
-                    service.call(request)
+                    let answer = service.call(request);
+                    async move {
+                        let answer = answer.await?;
+                        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                            && let Some(answering) = answer.request().conn_data::<Answering>()
+                        {
+                            answering.end();
+                        }
+                        Ok(answer)
+                    }
                 })
                 .default_service(web::to(upgrade::at_its_path));
             if face == Face::Admin || !has_admin {

@@ -2,6 +2,8 @@
 //! whole, small and certain. The codec allows four times as much, panics at the name of a header of more than 64 KiB,
 //! and answers what it refuses without a body. Knows no path and nothing of what bodies or frames say.
 //!
+//! It also sees to it that answers are read: the codec waits for ever for a peer that takes none.
+//!
 //! A head that is refused is the end of what the codec reads. It gives the answers that are due to earlier requests, and
 //! shuts the connection down: that is when the refusal is written.
 
@@ -12,9 +14,11 @@ mod refusal;
 mod tests;
 
 use std::{
+    cell::Cell,
     io, mem,
     net::SocketAddr,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
@@ -39,6 +43,10 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 /// wants.
 const BODY_PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long a peer may take to read what it asked for: from when there is no room for more to when everything is
+/// written.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
+
 /// How long a peer that was refused has for reading why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -60,6 +68,20 @@ pub(super) struct HeadGuard<T> {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The refusal, as far as it is not written.
     refusal: Option<Bytes>,
+    /// When the answers that have no room have to be read.
+    unread: Option<Pin<Box<Sleep>>>,
+    answering: Answering,
+}
+
+/// Whether a connection still answers requests. Once it is a WebSocket, whoever writes to it looks after its peer.
+#[derive(Debug, Clone)]
+pub(super) struct Answering(Rc<Cell<bool>>);
+
+impl Answering {
+    /// From now on the connection is something else.
+    pub(super) fn end(&self) {
+        self.0.set(false);
+    }
 }
 
 /// What the next byte belongs to.
@@ -82,7 +104,14 @@ impl<T> HeadGuard<T> {
             passed: BytesMut::new(),
             deadline: timer(HEAD_PATIENCE),
             refusal: None,
+            unread: None,
+            answering: Answering(Rc::new(Cell::new(true))),
         }
+    }
+
+    /// By which to tell that it answers no more requests.
+    pub(super) fn answering(&self) -> Answering {
+        self.answering.clone()
     }
 
     /// The connection itself.
@@ -169,6 +198,14 @@ impl<T> HeadGuard<T> {
         }
         is_late
     }
+
+    /// Whether the time for reading answers is over.
+    fn is_unread(&mut self, task: &mut Context<'_>) -> bool {
+        if !self.answering.0.get() {
+            self.unread = None;
+        }
+        self.unread.as_mut().is_some_and(|deadline| deadline.as_mut().poll(task).is_ready())
+    }
 }
 
 impl<T: AsyncRead + Unpin> HeadGuard<T> {
@@ -254,11 +291,17 @@ impl<T: AsyncRead + Unpin> AsyncRead for HeadGuard<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HeadGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(task, bytes)
+        let written = Pin::new(&mut self.io).poll_write(task, bytes);
+        if written.is_pending() && self.answering.0.get() && self.unread.is_none() {
+            self.unread = timer(ANSWER_PATIENCE);
+        }
+        if self.is_unread(task) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { written }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(task)
+        let flushed = ready!(Pin::new(&mut self.io).poll_flush(task));
+        self.unread = None;
+        Poll::Ready(flushed)
     }
 
     /// Says why, if there is a reason, and ends the connection. What the peer still sends is read for a while, or the

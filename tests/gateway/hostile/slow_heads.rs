@@ -126,3 +126,18 @@ async fn two_hundred_slow_handshakes_keep_nobody_waiting() {
     row.gateway.assert_nothing_left(before, s(5)).await;
     assert_no_panic(&row.gateway);
 }
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_not_kept_for_ever() {
+    let (gateway, _mock) = gateway().await;
+    let mut connection = Connection::open(gateway.port()).await;
+    let many = HEALTH.repeat(1_000);
+    let mut since = Instant::now();
+    // As long as the kernel keeps what is answered they are read, and then no more.
+    while timeout(s(35), connection.send(&many)).await.expect("the connection is kept") {
+        since = Instant::now();
+    }
+    assert!((s(15)..s(30)).contains(&since.elapsed()), "after {:?}", since.elapsed());
+    gateway.assert_serves().await;
+    assert_no_panic(&gateway);
+}
