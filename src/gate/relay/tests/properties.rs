@@ -28,6 +28,7 @@ fn moves() -> impl Strategy<Value = Move> {
         6 => Just(Move::Opens),
         6 => Just(Move::ClientAlive),
         3 => Just(Move::Late),
+        2 => any::<bool>().prop_map(Move::Squeeze),
         1 => (0..ends().len()).prop_map(Move::Ends),
     ]
 }
@@ -49,10 +50,11 @@ proptest! {
         service in select(vec![Service::Agent, Service::Agent, V1, V2]),
         dialect in select(vec![Dialect::Auto, Dialect::Component, Dialect::Deepgram]),
         has_functions: bool,
+        strict: bool,
         opens_at_once: bool,
         moves in vec((pause_ms(), moves()), 1..120),
     ) {
-        let mut world = World::new(service, dialect, has_functions);
+        let mut world = World::new(service, dialect, has_functions, strict);
         if opens_at_once {
             world.happens(Move::Opens);
         }

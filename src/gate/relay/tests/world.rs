@@ -3,7 +3,10 @@
 
 mod oracle;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroU32,
+};
 
 use super::*;
 use crate::{
@@ -59,6 +62,8 @@ pub(super) enum Move {
     Finishes(usize, bool),
     Opens,
     ClientAlive,
+    /// Memory is short in the whole process, or there is some again.
+    Squeeze(bool),
     /// One of [`ends`].
     Ends(usize),
     /// Time passes, and the timer is as late as it is.
@@ -84,6 +89,7 @@ pub(super) fn ends() -> Vec<Input> {
         Input::UpstreamClosed { end: LegEnd::Vanished, unix_s: 0 },
         Input::UpstreamRefused(UpstreamError::TimedOut),
         Input::Drain,
+        Input::Overload,
         Input::Shutdown,
     ]
 }
@@ -106,6 +112,8 @@ struct Way {
     is_paused: bool,
     is_closed: bool,
     is_over: bool,
+    /// Not everything that is expected has to arrive.
+    is_lossy: bool,
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +136,7 @@ pub(super) struct World {
     relay: Relay,
     now: Instant,
     service: Service,
+    strict: bool,
     has_functions: bool,
     /// The component is known by its Settings.
     is_auto: bool,
@@ -150,13 +159,23 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(service: Service, dialect: Dialect, has_functions: bool) -> Self {
+    /// `strict`: peers who say nothing, or too much, are noticed.
+    pub(super) fn new(service: Service, dialect: Dialect, has_functions: bool, strict: bool) -> Self {
         let backend = if has_functions { running(8_000) } else { backend() };
-        let relay = Relay::new(Arc::new(Backend { dialect, ..backend }), limits(), service);
+        let limits = match strict {
+            false => limits(),
+            true => Limits {
+                ping_interval: Some(Duration::from_secs(20)),
+                messages_per_s: NonZeroU32::new(5),
+                ..limits()
+            },
+        };
+        let relay = Relay::new(Arc::new(Backend { dialect, ..backend }), limits, service);
         let mut world = Self {
             relay,
             now: Instant::now(),
             service,
+            strict,
             has_functions: has_functions && service == Service::Agent,
             is_auto: dialect == Dialect::Auto,
             is_component: dialect == Dialect::Component && service == Service::Agent,
@@ -191,6 +210,7 @@ impl World {
                 self.answered_ping |= self.pinged;
                 self.give(Input::ClientAlive);
             }
+            Move::Squeeze(squeezed) => self.give(Input::Squeeze(squeezed)),
             Move::Ends(which) => self.ends(ends().swap_remove(which)),
             Move::Late => self.now += Duration::from_secs(3),
             Move::Opens | Move::ClientAlive => (),
@@ -206,6 +226,8 @@ impl World {
             Input::UpstreamRefused(_) if self.opened || self.down.is_over => return,
             Input::UpstreamClosed { .. } if !self.opened || self.down.is_over => return,
             Input::UpstreamClosed { .. } | Input::UpstreamRefused(_) => self.down.is_over = true,
+            // What waits is dropped, if it may be.
+            Input::Overload => (self.up.is_lossy, self.down.is_lossy) = (true, true),
             _ => (),
         }
         self.give(end);

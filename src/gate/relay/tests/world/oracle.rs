@@ -45,14 +45,17 @@ impl World {
                 way.is_paused = is_paused;
             }
             Effect::Ping(leg) => {
-                assert_eq!(leg, Leg::Client);
-                self.pinged = true;
+                assert!(leg == Leg::Client || self.strict);
+                self.pinged |= leg == Leg::Client;
             }
             Effect::Close { leg, .. } => {
                 let way = if leg == Leg::Client { &mut self.down } else { &mut self.up };
                 assert!(!std::mem::replace(&mut way.is_closed, true), "a leg is closed once");
                 let can_flush = leg == Leg::Client || self.opened;
-                assert!(!can_flush || way.expected.is_empty(), "{leg:?} gets everything before");
+                assert!(
+                    !can_flush || way.is_lossy || way.expected.is_empty(),
+                    "{leg:?} gets everything before"
+                );
             }
             Effect::Finished => self.finished = true,
             Effect::HangUp(_) => (),
@@ -85,7 +88,7 @@ impl World {
             }
             Some("Error") => {
                 assert!(!std::mem::replace(&mut self.error_told, true), "one trouble, one Error");
-                assert!(self.down.expected.is_empty(), "behind all that upstream said");
+                assert!(self.down.is_lossy || self.down.expected.is_empty(), "behind all that upstream said");
             }
             _ => self.down.arrives(frame),
         }
@@ -131,6 +134,9 @@ impl World {
 
 impl Way {
     fn arrives(&mut self, frame: &Frame) {
+        while self.is_lossy && self.expected.front().is_some_and(|expected| expected != frame) {
+            self.expected.pop_front();
+        }
         if self.expected.front() == Some(frame) {
             self.expected.pop_front();
         } else {
