@@ -119,6 +119,7 @@ fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
 
 fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     logging::start(&config.logging);
+    allow_many_files(config.server.max_sessions);
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -148,6 +149,22 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
         ));
     }
     finished(system.block_on(server.run(signals.requests(path))))
+}
+
+/// A session has a socket on each side, and one of them twice. What is allowed of old is less than a thousand files.
+fn allow_many_files(sessions: usize) {
+    const OF_A_SESSION: u64 = 3;
+    let wanted = sessions as u64 * OF_A_SESSION;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) if files >= wanted => (),
+        Ok(files) => {
+            let enough = files / OF_A_SESSION;
+            log::warn!(
+                "server.max_sessions: {files} files may be open, which is enough for {enough} sessions"
+            );
+        }
+        Err(error) => log::warn!("the number of open files cannot be raised: {error}"),
+    }
 }
 
 fn simulate(args: SimulateArgs) -> ExitCode {

@@ -110,4 +110,4 @@ impl ActorFuture<UpstreamSession> for WritePump {
 /// Frames that are taken in one go before the other actors of the thread have their turn.
 const FRAMES_PER_TURN: usize = 16;
 /// The same in bytes: so much more than the client's budget may arrive before the gate can say stop.
-const BYTES_PER_TURN: usize = 128 * 1024;
+const BYTES_PER_TURN: usize = 16 * 1024;

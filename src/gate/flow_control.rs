@@ -7,6 +7,7 @@ use super::{
     CloseReason, Effect, Input, Leg, Limits,
     liveness::Liveness,
     message_rate::MessageRate,
+    outbox::WINDOW,
     timers::{Timer, Timers},
 };
 
@@ -64,9 +65,11 @@ impl FlowControl {
         self.squeezed = squeezed;
     }
 
-    /// What may wait for one leg, bytes: little while memory is short.
+    /// What may wait for one leg before the other is not read on, bytes: little while memory is short. Of a large budget
+    /// a part is for what is on its way then.
     pub(super) fn leg_budget(&self) -> usize {
-        if self.squeezed { self.leg.min(SQUEEZED) } else { self.leg }
+        let limit = if self.squeezed { SQUEEZED } else { LARGE.max(self.leg.saturating_sub(ON_ITS_WAY)) };
+        self.leg.min(limit)
     }
 
     /// What an input says of its peer by having come at all.
@@ -178,5 +181,9 @@ impl FlowControl {
     }
 }
 
+/// What the socket of a leg holds of what it has taken, and what is read before the reading stops, bytes.
+const ON_ITS_WAY: usize = WINDOW + 64 * 1024;
+/// A budget of this size is large, bytes.
+const LARGE: usize = 1024 * 1024;
 /// What may wait for a leg while memory is short, bytes.
 const SQUEEZED: usize = 64 * 1024;

@@ -59,6 +59,12 @@ impl<T> Outbox<T> {
         self.queue.push_back(Entry { frame, weight, audio });
     }
 
+    /// Whether what is pushed next has to wait. Then it should keep no more memory than its own: what it was read with
+    /// may be much more.
+    pub(super) fn is_backed_up(&self) -> bool {
+        !self.queue.is_empty() || self.in_flight_bytes >= WINDOW
+    }
+
     /// The next frame, if the window has room. A frame larger than the window goes alone.
     pub(super) fn next_frame(&mut self) -> Option<T> {
         if self.in_flight_bytes >= WINDOW && Rule::NoStaleAudio.is_on() {
@@ -157,6 +163,7 @@ mod tests {
             outbox.push(n, WINDOW / 2, None);
         }
         assert_eq!([outbox.next_frame(), outbox.next_frame(), outbox.next_frame()], [Some(0), Some(1), None]);
+        assert!(outbox.is_backed_up());
         outbox.delivered(WINDOW / 2, |_| ());
         assert_eq!([outbox.next_frame(), outbox.next_frame()], [Some(2), None]);
         assert_eq!(outbox.bytes(), 3 * (WINDOW / 2));

@@ -58,6 +58,7 @@ impl Gate {
         if self.closing.client_gone() && Rule::CloseOnce.is_on() {
             return;
         }
+        let audio = if self.to_client.is_backed_up() { bytes::Bytes::copy_from_slice(&audio) } else { audio };
         let frame = ClientFrame::Audio(audio);
         let weight = frame.weight();
         self.to_client.push(frame, weight, Some(mark));

@@ -30,6 +30,11 @@ impl Frame {
         Self { opcode: Opcode::Text, last: true, payload: text.into() }
     }
 
+    /// The same in memory of its own, which has exactly its length.
+    pub fn alone(self) -> Self {
+        Self { payload: Bytes::copy_from_slice(&self.payload), ..self }
+    }
+
     /// A whole binary message.
     pub fn binary(payload: impl Into<Bytes>) -> Self {
         Self { opcode: Opcode::Binary, last: true, payload: payload.into() }

@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::peers::gateway::{Config, Gateway, run};
 use crate::peers::mock::Mock;
+use crate::peers::s;
 use crate::peers::script::Script;
 
 /// Five keys, none of which is ever dialled here.
@@ -95,4 +96,15 @@ async fn a_proxy_that_is_not_used_is_told_once_and_without_its_password() {
         assert!(lines[0].contains(name), "{}", lines[0]);
     }
     assert!(!log.contains("canary-password") && !log.contains("NO_PROXY"), "{log}");
+}
+
+/// What is allowed at first is what programs of old could bear.
+#[tokio::test]
+async fn as_many_files_may_be_open_as_the_system_allows() {
+    let gateway = Gateway::start_with_files(700, 200).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).expect("it runs");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit of files");
+    assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["700", "700"]);
+    let warning = "server.max_sessions: 700 files may be open, which is enough for 233 sessions";
+    gateway.expect_log(&["WARN", warning], s(5)).await;
 }

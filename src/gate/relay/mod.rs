@@ -265,6 +265,7 @@ impl Relay {
     }
 
     fn queue_up(&mut self, frame: Frame) {
+        let frame = if self.to_upstream.is_backed_up() { frame.alone() } else { frame };
         let frame = UpstreamFrame::Frame(frame);
         let weight = frame.weight();
         self.to_upstream.push(frame, weight, None);
@@ -275,6 +276,7 @@ impl Relay {
             return;
         }
         self.messages_down += u64::from(frame.last);
+        let frame = if self.to_client.is_backed_up() { frame.alone() } else { frame };
         let frame = ClientFrame::Frame(frame);
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);

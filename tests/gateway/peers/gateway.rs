@@ -110,6 +110,16 @@ impl Gateway {
         Self::spawn(command(&[("VOXBRIDGE__SERVER__PORT", "0")]), files).await
     }
 
+    /// The same where the system allows so many open files, of which fewer may be open at first.
+    pub(crate) async fn start_with_files(allowed: u32, at_first: u32) -> Self {
+        let files = TempDir::new().expect("a temporary directory can be made");
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -Sn {at_first} && ulimit -Hn {allowed} && exec \"$0\"");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_voxbridge")]);
+        command.env("VOXBRIDGE__SERVER__PORT", "0").stdin(Stdio::null()).kill_on_drop(true);
+        Self::spawn(command, files).await
+    }
+
     async fn spawn(mut command: Command, files: TempDir) -> Self {
         let log = File::create(files.path().join("log")).expect("the log file can be made");
         command.stdout(Stdio::piped()).stderr(log);
@@ -295,7 +305,7 @@ impl Gateway {
         self.log().lines().filter(is_one).count()
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("the gateway is running")
     }
 

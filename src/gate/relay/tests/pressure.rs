@@ -1,7 +1,7 @@
 //! A leg that does not read: the other is not read either, for a time.
 
 use super::*;
-use crate::gate::{CloseReason, Phase};
+use crate::gate::{ClientFrame, CloseReason, Phase, UpstreamFrame};
 
 fn big() -> Frame {
     Frame::binary(vec![b'x'; 15_000])
@@ -95,5 +95,37 @@ fn a_message_that_is_kept_until_it_is_whole_stops_nobody() {
         }
         let whole = stage.give(Input::UpstreamFrame(part(Opcode::Continuation, true, "")));
         assert_eq!(whole.iter().filter(|line| line.starts_with("client ")).count(), 5);
+    }
+}
+
+#[test]
+fn what_has_to_wait_keeps_no_more_memory_than_its_own() {
+    for stuck in [Leg::Client, Leg::Upstream] {
+        let mut stage = Stage::within(Limits { leg: 1_000_000, ..limits() }, V1, backend());
+        stage.give(Input::UpstreamOpened);
+        let read = bytes::Bytes::from(vec![7; 400_000]);
+        let place = read.as_ptr_range();
+        let (mut shared, mut weight) = (Vec::new(), 0);
+        let mut step = |input: Input| {
+            for effect in stage.relay.handle(input, stage.now) {
+                weight += weight_for(stuck, &effect);
+                if let Effect::ToClient(ClientFrame::Frame(frame))
+                | Effect::ToUpstream(UpstreamFrame::Frame(frame)) = effect
+                {
+                    shared.push(place.contains(&frame.payload.as_ptr()));
+                }
+            }
+            std::mem::take(&mut weight)
+        };
+        let mut handed = 0;
+        for n in 0..10 {
+            let frame = Frame::binary(read.slice(n * 30_000..(n + 1) * 30_000));
+            handed += step(match stuck {
+                Leg::Client => Input::UpstreamFrame(frame),
+                Leg::Upstream => Input::ClientFrame(frame),
+            });
+        }
+        step(Input::Delivered { leg: stuck, bytes: handed });
+        assert_eq!(shared, [[true; 9].as_slice(), &[false]].concat(), "a window of nine is not copied");
     }
 }
