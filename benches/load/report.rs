@@ -15,9 +15,11 @@ const KEPT: f64 = 0.1;
 pub(crate) struct Run {
     /// Round trips of the healthy sessions alone.
     pub(crate) alone: Vec<Duration>,
-    /// Those beside the stuck ones.
+    /// Those beside the stuck ones, while what is poured at them is taken.
     pub(crate) beside: Vec<Duration>,
-    /// How many of these there should be.
+    /// Those beside the stuck ones when nothing is taken any more.
+    pub(crate) beside_full: Vec<Duration>,
+    /// How many there should be while it is taken.
     pub(crate) due: usize,
     /// With the healthy sessions alone.
     pub(crate) baseline: usize,
@@ -44,7 +46,7 @@ pub(crate) struct Run {
 impl Run {
     /// The names of what is printed; memory in MiB.
     pub(crate) const HEADER: &str = "healthy   +stuck  highest    bound     full    after   back in   filled   taken  \
-        p99 alone   beside  answered";
+        p99 alone   beside     full  answered";
 
     /// Whether memory has come back.
     pub(crate) fn is_returned(&self) -> bool {
@@ -69,11 +71,12 @@ impl fmt::Display for Run {
         let answered = 100.0 * self.beside.len() as f64 / self.due as f64;
         write!(
             f,
-            "{returned:>8}{:>7.1} s{:>8}{:>8.2} ms{:>7.2} ms{answered:>8.1}%",
+            "{returned:>8}{:>7.1} s{:>8}{:>8.2} ms{:>7.2} ms{:>7.2} ms{answered:>8.1}%",
             self.filled_in.as_secs_f64(),
             self.poured / MIB,
             milliseconds(p99(&self.alone)),
             milliseconds(p99(&self.beside)),
+            milliseconds(p99(&self.beside_full)),
         )?;
         if self.knocks.refused > 0 {
             let Knocks { granted, refused, closed_for } = self.knocks;
@@ -96,16 +99,18 @@ impl fmt::Display for Run {
 
 /// The medians of some runs of one kind, and what they come to.
 pub(crate) fn summary(runs: &[Run]) -> String {
-    let (alone, beside) = (median(runs, |run| p99(&run.alone)), median(runs, |run| p99(&run.beside)));
-    let slower = beside.saturating_sub(alone);
+    let alone = median(runs, |run| p99(&run.alone));
     let may = alone.mul_f64(SLOWER.0).max(SLOWER.1);
-    let verdict = if slower <= may { "within" } else { "NOT WITHIN" };
+    let judged = |beside: Duration| {
+        let verdict = if beside.saturating_sub(alone) <= may { "within" } else { "NOT WITHIN" };
+        format!("{:.2} ms ({verdict} {:.2} ms of it)", milliseconds(beside), milliseconds(may))
+    };
     let share = median(runs, |run| 100 * run.highest / run.bound);
     format!(
-        "median p99: {:.2} ms alone, {:.2} ms beside: {verdict} {:.2} ms of it; highest memory {share} % of its bound",
+        "median p99: {:.2} ms alone, {} while it is poured, {} when they are full; highest memory {share} % of its bound",
         milliseconds(alone),
-        milliseconds(beside),
-        milliseconds(may)
+        judged(median(runs, |run| p99(&run.beside))),
+        judged(median(runs, |run| p99(&run.beside_full))),
     )
 }
 

@@ -141,7 +141,7 @@ async fn a_large_message_before_the_close_reaches_a_very_slow_upstream() {
 async fn a_client_closes_while_upstream_is_stuck() {
     let stage = Stage::with_budget(4 * MIB).await;
     stage.pace.set(0);
-    let mut client = Stage::send(stage.client, 2 * MIB).await.expect("all was sent");
+    let mut client = Stage::send(stage.client, 3 * MIB / 2).await.expect("all was sent");
     client.close(1000, "").await;
     stage.gateway.expect_log(&["session ended", "cause=client_closed"], s(5)).await;
     stage.gateway.assert_nothing_left(stage.before, s(3)).await;
@@ -163,7 +163,7 @@ async fn a_client_that_is_not_read_vanishes() {
 async fn an_upstream_that_is_stuck_closes() {
     let stage = Stage::with_budget(4 * MIB).await;
     stage.pace.set(0);
-    let client = Stage::send(stage.client, 2 * MIB).await.expect("all was sent");
+    let client = Stage::send(stage.client, 3 * MIB / 2).await.expect("all was sent");
     stage.mock.peer(2).await.close(1000, "");
     client.expect_close(s(2)).await;
     stage.gateway.expect_log(&["session ended", "cause=upstream_closed"], s(5)).await;
