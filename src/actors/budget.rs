@@ -86,13 +86,15 @@ pub(super) enum Part {
     Client,
     /// Upstream's leg: the same.
     Upstream,
+    /// What the client's socket has still to take of what was written to it.
+    Body,
 }
 
 /// What one connection holds of the budget, in parts that are counted by whoever holds them.
 #[derive(Debug)]
 pub(super) struct Account {
     budget: Arc<Budget>,
-    parts: [Cell<usize>; 3],
+    parts: [Cell<usize>; 4],
 }
 
 impl Account {

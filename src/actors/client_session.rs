@@ -90,12 +90,12 @@ impl ClientSession {
             account: Rc::clone(&self.account),
         };
         let codec = Codec::new().max_size(self.limit);
-        let gate = self.gate.clone();
+        let (gate, account) = (self.gate.clone(), Rc::clone(&self.account));
         let (session, response) = WsResponseBuilder::new(self, request, payload)
             .protocols(&SUBPROTOCOLS)
             .codec(codec)
             .start_with_addr()?;
-        Ok((session, response.map_body(|_, body| PacedBody::new(body, gate)).map_into_boxed_body()))
+        Ok((session, response.map_body(|_, body| PacedBody::new(body, gate, account)).map_into_boxed_body()))
     }
 
     fn tell(&mut self, input: Input, context: &mut WebsocketContext<Self>) {

@@ -4,6 +4,7 @@
 use std::{
     error::Error,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +12,10 @@ use actix::Recipient;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 
-use super::messages::FromLeg;
+use super::{
+    budget::{Account, Part},
+    messages::FromLeg,
+};
 use crate::gate::{Input, Leg};
 
 /// What the server is given at once, bytes. It asks for more when it has less than twice that.
@@ -21,11 +25,13 @@ pub(super) struct PacedBody {
     body: BoxBody,
     rest: Bytes,
     gate: Recipient<FromLeg>,
+    /// What the rest takes.
+    account: Rc<Account>,
 }
 
 impl PacedBody {
-    pub(super) fn new(body: BoxBody, gate: Recipient<FromLeg>) -> Self {
-        Self { body, rest: Bytes::new(), gate }
+    pub(super) fn new(body: BoxBody, gate: Recipient<FromLeg>, account: Rc<Account>) -> Self {
+        Self { body, rest: Bytes::new(), gate, account }
     }
 }
 
@@ -50,6 +56,8 @@ impl MessageBody for PacedBody {
             let _ = self.gate.try_send(FromLeg(Input::Delivered { leg: Leg::Client, bytes: 0 }));
         }
         let piece = self.rest.len().min(PIECE);
-        Poll::Ready(Some(Ok(self.rest.split_to(piece))))
+        let piece = self.rest.split_to(piece);
+        self.account.hold(Part::Body, self.rest.len());
+        Poll::Ready(Some(Ok(piece)))
     }
 }
