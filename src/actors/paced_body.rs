@@ -61,3 +61,37 @@ impl MessageBody for PacedBody {
         Poll::Ready(Some(Ok(piece)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc};
+
+    use actix::{Actor, Context as ActorContext, Handler};
+
+    use super::*;
+    use crate::actors::Budget;
+
+    struct Gate;
+
+    impl Actor for Gate {
+        type Context = ActorContext<Self>;
+    }
+
+    impl Handler<FromLeg> for Gate {
+        type Result = ();
+
+        fn handle(&mut self, _: FromLeg, _: &mut Self::Context) {}
+    }
+
+    #[actix_web::test]
+    async fn what_the_socket_has_still_to_take_counts_until_it_is_taken() {
+        let budget = Arc::new(Budget::new(1 << 30));
+        let body = BoxBody::new(Bytes::from(vec![7; 2 * PIECE + 100]));
+        let mut body = PacedBody::new(body, Gate.start().recipient(), Account::open(&budget));
+        for left in [PIECE + 100, 100, 0] {
+            let piece = poll_fn(|task| Pin::new(&mut body).poll_next(task)).await;
+            assert!(piece.is_some_and(|piece| piece.is_ok()));
+            assert_eq!(budget.held(), left);
+        }
+    }
+}

@@ -24,7 +24,9 @@ impl Gate {
 
     /// Whether the user has the word, or is still to be sent an answer or the rest of it.
     fn in_turn(&self) -> bool {
-        let user = self.speech.speaking() || self.opening.holds_input() || self.items.waiting();
+        // Without upstream's word on it, who is heard has not been committed.
+        let speaks = self.speech.speaking() || self.manual.deadline().is_some();
+        let user = speaks || self.opening.holds_input() || self.items.waiting();
         let answer_comes = !self.wishes.is_empty() || self.timers.is_set(Timer::SpeechAnswer);
         let answers = self.turn.running() || self.turn.is_told() || self.calls.open();
         user || answer_comes || answers || self.to_client.bytes() > 0

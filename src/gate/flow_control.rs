@@ -187,3 +187,31 @@ const ON_ITS_WAY: usize = WINDOW + 64 * 1024;
 const LARGE: usize = 1024 * 1024;
 /// What may wait for a leg while memory is short, bytes.
 const SQUEEZED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Backend, BackendUrl};
+
+    #[test]
+    fn of_a_large_budget_a_part_is_for_what_is_on_its_way() {
+        let budget = |leg: usize, squeezed: bool| {
+            let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
+            let mut limits = Limits::new(&backend, Duration::from_secs(60));
+            limits.leg = leg;
+            let mut flow = FlowControl::new(&limits);
+            flow.squeeze(squeezed);
+            flow.leg_budget()
+        };
+        const MIB: usize = 1024 * 1024;
+        for (leg, ample, short) in [
+            (4 * MIB, 4 * MIB - ON_ITS_WAY, SQUEEZED),
+            (MIB + ON_ITS_WAY, MIB, SQUEEZED),
+            (MIB + 1, MIB, SQUEEZED),
+            (MIB, MIB, SQUEEZED),
+            (10_000, 10_000, 10_000),
+        ] {
+            assert_eq!((budget(leg, false), budget(leg, true)), (ample, short), "{leg}");
+        }
+    }
+}

@@ -169,3 +169,23 @@ fn data(generation: &Generation, face: Face, own: &OwnAddress) -> Extensions {
     data.insert(web::Data::new(doors));
     data
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_budget_has_the_size_of_the_configuration_in_force_and_what_is_held_stays_held() {
+        let config = |bytes: usize| {
+            let text = format!("[limits]\nprocess_bytes = {bytes}\n{BACKEND}");
+            Config::from_toml("my.toml", &text, []).expect("a configuration")
+        };
+        let first = Generation::first(config(8 << 20));
+        first.budget.take(1_000);
+        let next = first.next(config(2 << 20));
+        assert_eq!((next.budget.limit(), next.budget.held()), (2 << 20, 1_000));
+    }
+
+    const BACKEND: &str =
+        "[[backends]]\nname = \"a\"\nkind = \"openai-realtime\"\npath = \"/a\"\nurl = \"wss://h\"\n";
+}

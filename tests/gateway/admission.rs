@@ -331,3 +331,14 @@ async fn a_flood_of_refusals_is_a_line_in_a_second() {
     let line = ["function call trace=- peer=Some(127.0.0.1:", " client=203.0.113.7 function=- "];
     gateway.expect_log(&line, s(5)).await;
 }
+
+/// Load balancers ask so.
+#[tokio::test]
+async fn probes_may_ask_for_the_head_alone() {
+    let mock = Mock::start(Script::default()).await;
+    let gateway = Config::for_mock(&mock).start().await;
+    for path in ["/health", "/ready"] {
+        assert_eq!(http::send(gateway.port(), "HEAD", path, "").await.status, 200, "{path}");
+    }
+    assert_eq!(http::send(gateway.port(), "HEAD", "/v1/backends", "").await.status, 405);
+}

@@ -1,9 +1,9 @@
 //! Section 8: "live sessions go on until their turn ends …, then 1012".
 
 use super::{
-    scenario::{Scenario, at, check, component, deepgram, due, fresh, here},
+    scenario::{Scenario, at, check, component, deepgram, due, fresh, here, manual},
     words::{
-        answer, audio, call_done, confirmed, created, done, finished, inject, message_added, say,
+        answer, audio, call_done, confirmed, created, done, finished, inject, message_added, microphone, say,
         session_updated, settings, speech_started, speech_stopped, transcript_done,
     },
 };
@@ -102,4 +102,13 @@ fn what_the_client_has_not_read_is_waited_for() {
     assert!(run.act(Input::Drain.into()).is_empty());
     let delivered = run.act(super::scenario::Action::Delivers(Leg::Client));
     assert!(delivered.contains(&Effect::Close { leg: Leg::Upstream, code: 1000, reason: String::new() }));
+}
+
+#[test]
+fn who_speaks_is_heard_where_nothing_but_commits_tells_of_it() {
+    let mut run = check(manual(), []);
+    run.happen(0, microphone(80_000));
+    assert!(run.happen(1, Input::Drain.into()).is_empty(), "what was said is not committed yet");
+    run.pass(2_000);
+    assert!(run.gate.close_reason().is_none(), "and asks for an answer then");
 }

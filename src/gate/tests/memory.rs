@@ -4,7 +4,12 @@ use super::{
     scenario::{Action, Run, at, check, deepgram},
     words::{audio_delta, created, done, inject, microphone, transcript_done},
 };
-use crate::gate::{Effect, Input, Leg, Phase};
+use bytes::Bytes;
+
+use crate::{
+    gate::{ClientFrame, Effect, Input, Leg, Phase, WINDOW},
+    protocol::realtime::{AudioDelta, ServerEvent},
+};
 
 /// A client that reads nothing of what it is given.
 fn unread(bytes: usize) -> Run {
@@ -109,4 +114,29 @@ fn closing_has_an_end_however_slow_the_leg() {
     }
     run.pass_undelivered(30_000);
     assert_eq!(run.gate.phase(), Phase::Closed);
+}
+
+/// What upstream's events were read with may be much more than their audio.
+#[test]
+fn audio_that_has_to_wait_keeps_no_more_memory_than_its_own() {
+    let mut run = check(deepgram().upto(created("resp_1")), []);
+    run.act(audio_delta(WINDOW));
+    let roomy = Bytes::from(vec![0; 100_000]);
+    let place = roomy.as_ptr_range();
+    let event = ServerEvent::OutputAudioDelta(AudioDelta {
+        event_id: None,
+        response_id: None,
+        item_id: None,
+        output_index: None,
+        content_index: None,
+        delta: roomy.slice(..1_000),
+    });
+    run.act(Input::Upstream(event).into());
+    let effects = run.act(Action::Delivers(Leg::Client));
+    let audio = effects.iter().find_map(|effect| match effect {
+        Effect::ToClient(ClientFrame::Audio(audio)) => Some(audio),
+        _ => None,
+    });
+    let audio = audio.expect("it has waited for the window");
+    assert!(audio.len() == 1_000 && !place.contains(&audio.as_ptr()));
 }
