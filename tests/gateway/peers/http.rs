@@ -45,6 +45,8 @@ impl Answer {
 pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Whether the request was HEAD: its answer announces a body that does not come.
+    head_alone: bool,
 }
 
 impl Connection {
@@ -57,11 +59,12 @@ impl Connection {
         let socket = TcpSocket::new_v4().expect("there are sockets");
         socket.bind((source, 0).into()).expect("all of 127.0.0.0/8 is this machine");
         let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await;
-        Self { stream: stream.expect("the gateway accepts connections"), received: Vec::new() }
+        Self { stream: stream.expect("the gateway accepts connections"), received: Vec::new(), head_alone: false }
     }
 
     /// Sends the head of a request, with header lines that end in CRLF each.
     pub(crate) async fn head(&mut self, method: &str, path: &str, headers: &str) {
+        self.head_alone = method == "HEAD";
         self.send(&format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n")).await;
     }
 
@@ -86,7 +89,7 @@ impl Connection {
     pub(crate) async fn answer_within(&mut self, seconds: u64) -> Answer {
         let read = async {
             loop {
-                if let Some((answer, length)) = parsed(&self.received) {
+                if let Some((answer, length)) = parsed(&self.received, self.head_alone) {
                     self.received.drain(..length);
                     return answer;
                 }
@@ -129,12 +132,15 @@ pub(crate) async fn post(port: u16, path: &str, headers: &str, body: &str) -> An
 }
 
 /// The answer, once all of it is there, and how long it is.
-fn parsed(received: &[u8]) -> Option<(Answer, usize)> {
+fn parsed(received: &[u8], head_alone: bool) -> Option<(Answer, usize)> {
     let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&received[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let mut answer = Answer { status, head, body: String::new() };
-    let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = match answer.header("content-length") {
+        Some(length) if !head_alone => length.parse().ok()?,
+        _ => 0,
+    };
     let body = received[end + 4..].get(..length)?;
     answer.body = String::from_utf8_lossy(body).into_owned();
     Some((answer, end + 4 + length))
