@@ -59,11 +59,9 @@ impl ReadSwitch {
         !self.lost.get() && (self.paused.get() || self.unseen.get())
     }
 
-    /// A frame is looked at.
+    /// A frame is looked at. Nobody has to be woken: whoever looked at it asks for the next one at once.
     pub(super) fn seen(&self) {
-        if self.unseen.replace(false) {
-            self.wake();
-        }
+        self.unseen.set(false);
     }
 
     /// What waits for the rest of its message is of so many bytes.
@@ -114,7 +112,9 @@ impl Stream for GuardedPayload {
                 return Poll::Pending;
             }
             if self.rest.is_empty() {
-                match Pin::new(&mut self.payload).poll_next(task) {
+                // The server feeds this body, and then polls the answer's, of which it is a part, in the same task: to be
+                // woken for that would be to be polled twice for each frame.
+                match Pin::new(&mut self.payload).poll_next(&mut Context::from_waker(Waker::noop())) {
                     Poll::Ready(Some(Ok(chunk))) => self.rest = chunk,
                     Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
                     Poll::Pending => return Poll::Pending,

@@ -214,7 +214,7 @@ mod tests {
             let (id, name) = (id.into(), name.to_owned());
             let mut line = String::new();
             let run = FunctionRun { id, name, arguments: "secret".to_owned(), endpoint: None };
-            describe_effect(&Effect::Execute(run), false, &mut line);
+            describe_effect(&Effect::Execute(Box::new(run)), false, &mut line);
             line
         };
         assert_eq!(run("call_1", "get_weather"), " run=call_1:get_weather");

@@ -29,7 +29,7 @@ pub struct Shutdown;
 #[rtype(result = "()")]
 pub(super) enum ToClient {
     /// Send a text frame.
-    Message { message: ServerMessage, weight: usize },
+    Message { message: Box<ServerMessage>, weight: usize },
     /// Send a binary frame; none if it is empty.
     Audio { audio: Bytes, weight: usize },
     /// Send a frame as it is.

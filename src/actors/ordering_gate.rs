@@ -150,7 +150,7 @@ impl OrderingGate {
                     Leg::Upstream => self.to_upstream(ToUpstream::Resume, context),
                 }
             }
-            Effect::Execute(run) => self.execute(run, context),
+            Effect::Execute(run) => self.execute(*run, context),
             Effect::CancelFunction(id) => {
                 if let Some(call) = self.calls.remove(&id) {
                     context.cancel_future(call);

@@ -27,7 +27,7 @@ pub enum Effect {
     /// Send upstream.
     ToUpstream(UpstreamFrame),
     /// Run a function and report `Input::FunctionFinished`.
-    Execute(FunctionRun),
+    Execute(Box<FunctionRun>),
     /// Stop this function; nobody waits for it any more.
     CancelFunction(CallId),
     /// Read nothing from this leg until `Resume`: what it sends cannot be passed on fast enough.
@@ -74,7 +74,7 @@ pub struct FunctionRun {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientFrame {
     /// A text frame.
-    Message(ServerMessage),
+    Message(Box<ServerMessage>),
     /// Audio in upstream's output format, to be converted and sent as binary.
     Audio(Bytes),
     /// A frame that is passed through, or said between such.
@@ -223,7 +223,7 @@ mod tests {
             to_client::conversation_text(Role::User, text),
             transcript,
         ] {
-            let (wire, weight) = (message.encode().len(), ClientFrame::Message(message).weight());
+            let (wire, weight) = (message.encode().len(), ClientFrame::Message(Box::new(message)).weight());
             assert!(wire.abs_diff(weight) < 3 * BASE_WEIGHT, "{weight} for {wire} bytes");
         }
     }

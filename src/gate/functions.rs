@@ -43,7 +43,7 @@ impl Gate {
         }
         let room = self.limits.leg.saturating_sub(waiting);
         for run in self.calls.start(self.history, room, now) {
-            self.effects.push(Effect::Execute(run));
+            self.effects.push(Effect::Execute(Box::new(run)));
         }
     }
 

@@ -159,6 +159,8 @@ pub struct Gate {
     sent_events: u64,
     counts: Counts,
     effects: Vec<Effect>,
+    /// See [`deadline`](Self::deadline).
+    due: Option<Instant>,
 }
 
 impl Gate {
@@ -195,6 +197,7 @@ impl Gate {
             sent_events: 0,
             counts: Counts::default(),
             effects: Vec::new(),
+            due: None,
             backend,
             limits,
             request_id,
@@ -207,7 +210,10 @@ impl Gate {
         if self.phase == Phase::Closed && Rule::CloseOnce.is_on() {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
-        self.expire(now);
+        // Most inputs come before anything is due, and there is much to be asked.
+        if matches!(input, Input::Timeout) || self.due.is_some_and(|at| at <= now) {
+            self.expire(now);
+        }
         if !matches!(self.phase, Phase::Closing | Phase::Closed) {
             self.flow.hear(&input, &mut self.timers, now);
         }
@@ -236,11 +242,16 @@ impl Gate {
             }
         }
         self.settle(now);
+        self.due = self.next_deadline();
         std::mem::take(&mut self.effects)
     }
 
     /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
     pub fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
         let (reads_client, reads_upstream) = (self.flow.reads(Leg::Client), self.flow.reads(Leg::Upstream));
         let timers = self.timers.next(reads_upstream);
         if matches!(self.phase, Phase::Closing | Phase::Closed) {

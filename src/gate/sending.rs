@@ -30,7 +30,7 @@ impl Gate {
             return;
         }
         let message = if Rule::TextOnce.is_on() { fitting(message) } else { message };
-        let frame = ClientFrame::Message(message);
+        let frame = ClientFrame::Message(Box::new(message));
         let weight = frame.weight();
         self.to_client.push(frame, weight, None);
     }

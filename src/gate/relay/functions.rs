@@ -146,7 +146,7 @@ impl Relay {
             })
         };
         while let Some(run) = self.calls.next(room, bounds, now) {
-            self.effects.push(Effect::Execute(run));
+            self.effects.push(Effect::Execute(Box::new(run)));
         }
     }
 

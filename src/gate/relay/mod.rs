@@ -81,6 +81,8 @@ pub struct Relay {
     leaving: Option<CloseReason>,
     timers: Timers,
     effects: Vec<Effect>,
+    /// See [`deadline`](Self::deadline).
+    due: Option<Instant>,
 }
 
 impl Relay {
@@ -107,6 +109,7 @@ impl Relay {
             leaving: None,
             timers: Timers::default(),
             effects: Vec::new(),
+            due: None,
             backend,
             limits,
             service,
@@ -119,7 +122,10 @@ impl Relay {
         if self.phase == Phase::Closed && Rule::CloseOnce.is_on() {
             return vec![Effect::Ignored(Rule::CloseOnce)];
         }
-        self.expire(now);
+        // Most inputs come before anything is due, and there is much to be asked.
+        if matches!(input, Input::Timeout) || self.due.is_some_and(|at| at <= now) {
+            self.expire(now);
+        }
         if !matches!(self.phase, Phase::Closing | Phase::Closed) {
             self.flow.hear(&input, &mut self.timers, now);
         }
@@ -154,11 +160,16 @@ impl Relay {
             }
         }
         self.settle(now);
+        self.due = self.next_deadline();
         std::mem::take(&mut self.effects)
     }
 
     /// When `Input::Timeout` is due. A late, early or repeated one does no harm.
     pub fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
         let functions =
             self.calls.deadline().filter(|_| !matches!(self.phase, Phase::Closing | Phase::Closed));
         self.timers.next(self.flow.reads(Leg::Upstream)).into_iter().chain(functions).min()

@@ -157,7 +157,7 @@ impl Oracle {
                 );
             }
             ClientFrame::Frame(_) => return Err("a gate passes no frames through"),
-            ClientFrame::Message(message) => message,
+            ClientFrame::Message(message) => &**message,
         };
         match message {
             ServerMessage::SettingsApplied(_) => {

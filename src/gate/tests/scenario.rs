@@ -16,7 +16,7 @@ use url::Host;
 use super::{oracle::Oracle, render, transcript::Transcript, words};
 use crate::{
     config::{Backend, BackendUrl, EndpointHost, FunctionCalls, Functions, Route, Target},
-    gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, UpstreamFrame},
+    gate::{ClientFrame, Effect, Gate, Input, Leg, Limits, Phase, UpstreamFrame},
     protocol::{
         agent::{ClientMessage, ServerMessage},
         realtime::{ClientEvent, ServerEvent},
@@ -379,6 +379,7 @@ impl Run {
             self.fail(&broken);
         }
         let effects = self.gate.handle(input, now);
+        self.comes_too_early(now);
         for effect in &effects {
             self.note(effect);
         }
@@ -392,6 +393,17 @@ impl Run {
             self.fail(&broken);
         }
         effects
+    }
+
+    /// Before its deadline the gate has nothing to do, and is not asked.
+    fn comes_too_early(&mut self, now: Instant) {
+        let deadline = self.gate.deadline();
+        if self.gate.phase() == Phase::Closed || deadline.is_some_and(|at| at <= now) {
+            return;
+        }
+        if !self.gate.handle(Input::Timeout, now).is_empty() || self.gate.deadline() != deadline {
+            self.fail("a timeout before the deadline does nothing");
+        }
     }
 
     fn note(&mut self, effect: &Effect) {
@@ -476,7 +488,7 @@ impl Run {
     /// The text messages that went to the client since the opening.
     pub(super) fn client_messages(&self) -> impl Iterator<Item = &ServerMessage> {
         self.effects.iter().filter_map(|effect| match effect {
-            Effect::ToClient(ClientFrame::Message(message)) => Some(message),
+            Effect::ToClient(ClientFrame::Message(message)) => Some(&**message),
             _ => None,
         })
     }

@@ -208,7 +208,8 @@ impl World {
                 Effect::ToUpstream(UpstreamFrame::Event(event)) => {
                     self.agenda.plan(arrives, Event::ToServer(*event));
                 }
-                Effect::ToClient(ClientFrame::Message(ServerMessage::FunctionCallRequest(calls))) => {
+                Effect::ToClient(ClientFrame::Message(message)) => {
+                    let ServerMessage::FunctionCallRequest(calls) = *message else { continue };
                     for call in calls.functions.into_iter().filter(|call| call.client_side) {
                         let takes = self.next_answer_ms();
                         if takes > 0 {

@@ -55,10 +55,10 @@ fn symbol(effect: &Effect) -> Option<&str> {
     Some(match frame {
         ClientFrame::Audio(_) => "audio",
         ClientFrame::Frame(_) => "frame",
-        ClientFrame::Message(ServerMessage::ConversationText(text)) => match text.role {
-            Role::User => "ConversationText(user)",
-            Role::Assistant => "ConversationText(assistant)",
+        ClientFrame::Message(message) => match &**message {
+            ServerMessage::ConversationText(text) if text.role == Role::User => "ConversationText(user)",
+            ServerMessage::ConversationText(_) => "ConversationText(assistant)",
+            message => message.kind(),
         },
-        ClientFrame::Message(message) => message.kind(),
     })
 }

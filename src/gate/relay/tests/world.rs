@@ -393,6 +393,10 @@ impl World {
         if let Some(due) = self.relay.deadline() {
             assert!(due > self.now, "what is due is done");
         }
+        if self.relay.phase() != Phase::Closed {
+            let early = self.relay.handle(Input::Timeout, self.now);
+            assert_eq!(early, [], "a timeout before the deadline does nothing");
+        }
         self.judge_waiting();
     }
 
