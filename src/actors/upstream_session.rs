@@ -167,10 +167,7 @@ impl UpstreamSession {
     }
 
     fn text(&mut self, text: &[u8], context: &mut Context<Self>) {
-        let decoded = str::from_utf8(text)
-            .map_err(|error| DecodeError::NotJson { reason: error.to_string() })
-            .and_then(|text| self.decoded(text));
-        let input = match decoded {
+        let input = match self.decoded(text) {
             Ok(decoded) => {
                 if let Some(damage) = decoded.damage {
                     let damage = damage.without_value();
@@ -192,10 +189,14 @@ impl UpstreamSession {
 
     /// An event without the keys that the server may quote. Audio quotes none, and most of what comes is audio; an
     /// error may also quote a header.
-    fn decoded(&self, text: &str) -> Result<Decoded, DecodeError> {
-        let (decoded, scrubber) = (ServerEvent::decode(text), self.dialer.scrubber());
+    fn decoded(&self, frame: &[u8]) -> Result<Decoded, DecodeError> {
+        let (decoded, scrubber) = (ServerEvent::decode(frame), self.dialer.scrubber());
+        if let Ok(Decoded { event: ServerEvent::OutputAudioDelta(_), damage: None }) = &decoded {
+            return decoded;
+        }
+        // What is no text at all is quoted by nobody.
+        let Ok(text) = str::from_utf8(frame) else { return decoded };
         let scrubbed = match &decoded {
-            Ok(Decoded { event: ServerEvent::OutputAudioDelta(_), damage: None }) => return decoded,
             Ok(Decoded { event: ServerEvent::Error(_) | ServerEvent::ResponseDone(_), .. }) | Err(_) => {
                 scrubber.scrub(text)
             }

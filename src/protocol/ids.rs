@@ -16,6 +16,11 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// What a peer calls something; none if that is longer than an id may be.
+            pub(crate) fn from_peer(text: &str) -> Option<Self> {
+                (text.len() <= LONGEST).then(|| Self::from(text))
+            }
+
             /// The identifier as it stands on the wire.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -61,10 +66,8 @@ macro_rules! id {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                if text.len() > LONGEST {
-                    return Err(D::Error::custom(format_args!("an id of more than {LONGEST} bytes")));
-                }
-                Ok(Self::from(text))
+                let too_long = || D::Error::custom(format_args!("an id of more than {LONGEST} bytes"));
+                Self::from_peer(&text).ok_or_else(too_long)
             }
         }
     };

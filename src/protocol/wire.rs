@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
 };
 use serde_ignored::Path;
 
@@ -68,33 +68,10 @@ pub struct Unknown {
     pub json: String,
 }
 
-/// Text that is borrowed from the frame wherever it holds no escape. (serde copies an
-/// `Option<Cow<str>>`; an audio delta is too large for that.)
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
 #[derive(Deserialize)]
 struct Tag<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
+    kind: Cow<'a, str>,
 }
 
 /// The `type` of a text frame.
@@ -104,7 +81,7 @@ pub(crate) fn kind_of(text: &str) -> Result<Cow<'_, str>, DecodeError> {
     }
     match serde_json::from_str::<Tag<'_>>(text) {
         // serde takes an array for a struct too.
-        Ok(tag) if text.trim_start().starts_with('{') => Ok(tag.kind.0),
+        Ok(tag) if text.trim_start().starts_with('{') => Ok(tag.kind),
         // The tag's own error may come before the end of the text, so ask whether all of it is JSON.
         _ => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Err(DecodeError::NoType),

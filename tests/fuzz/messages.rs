@@ -7,7 +7,7 @@ use serde_json::Value;
 use voxbridge::config::{Backend, Config};
 use voxbridge::protocol::DecodeError;
 use voxbridge::protocol::agent::{ClientMessage, ServerMessage};
-use voxbridge::protocol::realtime::ServerEvent;
+use voxbridge::protocol::realtime::{AudioDelta, Decoded, ServerEvent};
 use voxbridge::translate::audio::Transcoder;
 use voxbridge::translate::beta;
 use voxbridge::translate::settings::translate;
@@ -188,6 +188,12 @@ fn upstream_events() {
         };
         if let Some(damage) = &decoded.damage {
             is_bounded(damage, &text);
+        }
+        if let Some(delta) = AudioDelta::scan(text.as_bytes()) {
+            // A member that no quick way takes.
+            let slow = text.replacen('{', "{\"slow\":null,", 1);
+            let delta = Decoded { event: ServerEvent::OutputAudioDelta(delta), damage: None };
+            assert_eq!(ServerEvent::decode(&slow), Ok(delta), "{text}");
         }
         let encoded = decoded.event.encode();
         let again = ServerEvent::decode(&encoded).unwrap_or_else(|error| panic!("{error}: {encoded}"));

@@ -1,17 +1,12 @@
 //! The events that upstream sends (Realtime sheet section 5), with the beta names as aliases (section 8).
 
-use std::borrow::Cow;
-
-use base64_simd::STANDARD;
-use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use super::{ErrorBody, Item, Part, Response, Session};
+use super::{AudioDelta, ErrorBody, Item, Part, Response, Session};
 use crate::protocol::{
     DecodeError,
     ids::{CallId, EventId, ItemId, ResponseId},
-    wire::{Text, kind_of, messages, wire},
+    wire::{kind_of, messages, wire},
 };
 
 messages! {
@@ -78,10 +73,18 @@ pub struct Decoded {
 impl ServerEvent {
     /// Reads a text frame. Only text that is not a JSON object with a `type` is an error: a known event
     /// whose members are damaged comes back as its `type` alone, so that what waits for it goes on.
-    pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
-        if let Some(delta) = AudioDelta::decode(text) {
-            return Ok(Decoded { event: Self::OutputAudioDelta(delta), damage: None });
+    pub fn decode(frame: impl AsRef<[u8]>) -> Result<Decoded, DecodeError> {
+        let frame = frame.as_ref();
+        match AudioDelta::scan(frame) {
+            Some(delta) => Ok(Decoded { event: Self::OutputAudioDelta(delta), damage: None }),
+            None => Self::decode_any(frame),
         }
+    }
+
+    /// The general decoder, which takes every event in every form.
+    pub(super) fn decode_any(frame: &[u8]) -> Result<Decoded, DecodeError> {
+        let text =
+            str::from_utf8(frame).map_err(|error| DecodeError::NotJson { reason: error.to_string() })?;
         let kind = kind_of(text)?;
         match Self::decode_kind(&kind, text, |_| ()) {
             Ok(event) => Ok(Decoded { event, damage: None }),
@@ -189,107 +192,4 @@ wire! {
 
     /// Progress of a tool that the vendor runs.
     McpEvent { event_id: EventId, output_index: u32, item_id: ItemId }
-}
-
-/// `response.output_audio.delta`: audio in the session's output format.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[allow(missing_docs, reason = "the vendor's names, described in the vendor's reference")]
-pub struct AudioDelta {
-    pub event_id: Option<EventId>,
-    pub response_id: Option<ResponseId>,
-    pub item_id: Option<ItemId>,
-    pub output_index: Option<u32>,
-    pub content_index: Option<u32>,
-    pub delta: Bytes,
-}
-
-#[derive(Deserialize)]
-struct DeltaFrame<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    event_id: Option<EventId>,
-    response_id: Option<ResponseId>,
-    item_id: Option<ItemId>,
-    output_index: Option<u32>,
-    content_index: Option<u32>,
-    #[serde(borrow)]
-    delta: Option<Text<'a>>,
-}
-
-impl AudioDelta {
-    /// The frame as an audio delta, read in one pass over the text and decoded from where it stands; none
-    /// if it is anything else, or damaged, which the general decoder then says.
-    fn decode(text: &str) -> Option<Self> {
-        // A look at the head saves every other event a pass; `type` comes first from every known server,
-        // and the general decoder takes the rest.
-        let head = &text.as_bytes()[..text.len().min(256)];
-        if !head.windows(11).any(|window| window == b"audio.delta") {
-            return None;
-        }
-        let frame: DeltaFrame<'_> = serde_json::from_str(text).ok()?;
-        if !matches!(&*frame.kind.0, "response.output_audio.delta" | "response.audio.delta") {
-            return None;
-        }
-        Self::try_from(frame).ok()
-    }
-}
-
-impl TryFrom<DeltaFrame<'_>> for AudioDelta {
-    type Error = &'static str;
-
-    fn try_from(frame: DeltaFrame<'_>) -> Result<Self, Self::Error> {
-        let delta = frame.delta.map_or(Cow::Borrowed(""), |delta| delta.0);
-        let delta = STANDARD.decode_to_vec(delta.as_bytes()).map_err(|_| "delta is not base64")?;
-        Ok(Self {
-            event_id: frame.event_id,
-            response_id: frame.response_id,
-            item_id: frame.item_id,
-            output_index: frame.output_index,
-            content_index: frame.content_index,
-            delta: delta.into(),
-        })
-    }
-}
-
-/// [`AudioDelta`] with its audio as base64.
-#[serde_with::skip_serializing_none]
-#[derive(Serialize, Deserialize)]
-struct DeltaBody {
-    event_id: Option<EventId>,
-    response_id: Option<ResponseId>,
-    item_id: Option<ItemId>,
-    output_index: Option<u32>,
-    content_index: Option<u32>,
-    delta: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for AudioDelta {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let body = DeltaBody::deserialize(deserializer)?;
-        let delta = STANDARD
-            .decode_to_vec(body.delta.unwrap_or_default())
-            .map_err(|_| de::Error::custom("delta is not base64"))?;
-        Ok(Self {
-            event_id: body.event_id,
-            response_id: body.response_id,
-            item_id: body.item_id,
-            output_index: body.output_index,
-            content_index: body.content_index,
-            delta: delta.into(),
-        })
-    }
-}
-
-impl Serialize for AudioDelta {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        DeltaBody {
-            event_id: self.event_id.clone(),
-            response_id: self.response_id.clone(),
-            item_id: self.item_id.clone(),
-            output_index: self.output_index,
-            content_index: self.content_index,
-            delta: Some(STANDARD.encode_to_string(&self.delta)),
-        }
-        .serialize(serializer)
-    }
 }
