@@ -13,7 +13,7 @@
 
 #[path = "load/gateway.rs"]
 mod gateway;
-#[path = "passthrough/load.rs"]
+#[path = "load/load.rs"]
 mod load;
 #[path = "load/mock.rs"]
 mod mock;

@@ -1,0 +1,187 @@
+//! What is measured: a process that stands between the clients and the upstream, or nothing. Knows how each is started
+//! and ended, and nothing of what goes through it.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::process;
+
+/// The path that Deepgram's agent has.
+const AGENT: &str = "/v1/agent/converse";
+/// Where the gateway translates.
+const TRANSLATED: &str = "/openai";
+
+/// What can stand between the clients and an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// Nothing: what the peers themselves take.
+    Nothing,
+    /// nginx as a tunnel: after the upgrade it copies bytes.
+    Nginx,
+    /// The yardstick of translators.
+    Minimal,
+    /// The gateway with a Deepgram backend.
+    Relayed,
+    /// The gateway with an OpenAI backend.
+    Translated,
+}
+
+/// The ports of the upstreams.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upstreams {
+    pub(crate) voice_agent: u16,
+    pub(crate) realtime: u16,
+}
+
+/// One that runs. Dropping it ends it.
+pub(crate) struct Running {
+    child: Option<Child>,
+    pub(crate) port: u16,
+    pub(crate) path: &'static str,
+    _files: TempDir,
+}
+
+impl Through {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nothing, Self::Nginx, Self::Relayed, Self::Minimal, Self::Translated];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "direct",
+            Self::Nginx => "nginx",
+            Self::Minimal => "minimal",
+            Self::Relayed => "relayed",
+            Self::Translated => "translated",
+        }
+    }
+
+    /// Starts it with so many workers and waits until it listens.
+    pub(crate) fn start(self, upstreams: Upstreams, workers: usize) -> Running {
+        let files = TempDir::new().expect("a temporary directory can be made");
+        let (child, port, path) = match self {
+            Self::Nothing => (None, upstreams.voice_agent, AGENT),
+            Self::Nginx => {
+                let (child, port) = nginx(files.path(), upstreams.voice_agent, workers);
+                (Some(child), port, AGENT)
+            }
+            Self::Minimal => {
+                let mut command = Command::new(env::current_exe().expect("Linux knows this program"));
+                command.arg("--minimal").arg(upstreams.realtime.to_string());
+                command.arg("--workers").arg(workers.to_string());
+                let (child, port) = says_where_it_listens(command);
+                (Some(child), port, "/")
+            }
+            Self::Relayed | Self::Translated => {
+                let (child, port) = voxbridge(files.path(), upstreams, workers);
+                (Some(child), port, if self == Self::Translated { TRANSLATED } else { AGENT })
+            }
+        };
+        Running { child, port, path, _files: files }
+    }
+}
+
+impl Running {
+    /// Processor time so far, of the user and of the system, all threads.
+    pub(crate) fn processor_time(&self) -> Duration {
+        self.processes().into_iter().map(process::processor_time).sum()
+    }
+
+    /// Resident memory, bytes.
+    pub(crate) fn resident_memory(&self) -> usize {
+        self.processes().into_iter().map(process::resident_memory).sum()
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        let Some(child) = &self.child else { return Vec::new() };
+        let mut processes = process::children(child.id());
+        processes.push(child.id());
+        processes
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        // Not SIGKILL, which would leave nginx's workers. It may have ended by itself.
+        let _ = Command::new("kill").arg(child.id().to_string()).status();
+        let _ = child.wait();
+    }
+}
+
+/// nginx's binary: in the `PATH`, or where Debian has it, which is not in everybody's.
+pub(crate) fn nginx_binary() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&path).chain(["/usr/sbin".into()]);
+    places.map(|place| place.join("nginx")).find(|binary| binary.is_file())
+}
+
+fn nginx(files: &Path, upstream: u16, workers: usize) -> (Child, u16) {
+    // nginx cannot say which port it got.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = port.expect("a loopback port is free").port();
+    let config = files.join("nginx.conf");
+    fs::write(&config, nginx_config(files, port, upstream, workers))
+        .expect("the configuration can be written");
+    let mut command = Command::new(nginx_binary().expect("looked for at the start"));
+    command.arg("-e").arg(files.join("error.log")).arg("-p").arg(files).arg("-c").arg(config);
+    let child = command.spawn().expect("nginx can be run");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < patience, "nginx does not listen");
+        thread::sleep(Duration::from_millis(10));
+    }
+    (child, port)
+}
+
+/// In the foreground, with a master only where there are several workers. Its files are all in the temporary directory.
+fn nginx_config(files: &Path, port: u16, upstream: u16, workers: usize) -> String {
+    let directory = files.display();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = temporary.map(|what| format!("{what}_temp_path {directory}/{what};\n")).concat();
+    let (master, listen) = if workers > 1 { ("on", " reuseport") } else { ("off", "") };
+    format!(
+        "daemon off;\nmaster_process {master};\nworker_processes {workers};\nworker_rlimit_nofile 16384;\n\
+         pid {directory}/nginx.pid;\nevents {{ worker_connections 8192; }}\n\
+         http {{\naccess_log off;\n{temporary}\
+         server {{\nlisten 127.0.0.1:{port}{listen};\n\
+         location / {{\nproxy_pass http://127.0.0.1:{upstream};\nproxy_http_version 1.1;\n\
+         proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection upgrade;\n\
+         proxy_read_timeout 1h;\nproxy_send_timeout 1h;\n}}\n}}\n}}\n"
+    )
+}
+
+fn voxbridge(files: &Path, upstreams: Upstreams, workers: usize) -> (Child, u16) {
+    let Upstreams { voice_agent, realtime } = upstreams;
+    let toml = format!(
+        "[server]\nhost = \"127.0.0.1\"\nport = 0\nworkers = {workers}\ndrain_timeout_s = 0\n\
+         [[backends]]\nname = \"deepgram\"\nkind = \"deepgram-agent\"\npath = \"{AGENT}\"\n\
+         url = \"ws://127.0.0.1:{voice_agent}{AGENT}\"\napi_key = \"key\"\n\
+         [[backends]]\nname = \"openai\"\nkind = \"openai-realtime\"\npath = \"{TRANSLATED}\"\n\
+         url = \"ws://127.0.0.1:{realtime}/v1/realtime\"\napi_key = \"key\"\n"
+    );
+    let config = files.join("voxbridge.toml");
+    fs::write(&config, toml).expect("the configuration can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
+    command.arg("--config").arg(config).env("RUST_LOG", "warn");
+    says_where_it_listens(command)
+}
+
+/// Starts a program that prints its address, and waits for that.
+fn says_where_it_listens(mut command: Command) -> (Child, u16) {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the program can be run");
+    let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let port = lines.map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("listening on http://127.0.0.1:")?;
+        Some(port.trim_end_matches('/').parse().expect("the line ends with the port"))
+    });
+    (child, port.expect("the program says where it listens"))
+}
