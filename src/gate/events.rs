@@ -39,7 +39,7 @@ impl Gate {
                 let text = delta.delta.unwrap_or_default();
                 self.response_text_delta(owner, delta.item_id.as_ref(), &text, now);
             }
-            ServerEvent::OutputTextDone(done) => self.text_done(done, now),
+            ServerEvent::OutputTextDone(done) => self.text_done(*done, now),
             ServerEvent::OutputTranscriptDone(done) => {
                 let owner = self.live_stream(&done, now);
                 self.response_text_done(owner, done.item_id.as_ref(), done.transcript, now);

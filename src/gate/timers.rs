@@ -10,8 +10,6 @@ pub(super) enum Timer {
     Dial,
     /// The client's first usable Settings.
     Settings,
-    /// Upstream's answer to our `session.update`.
-    SessionUpdated,
     /// The pause after a response before a kept Settings goes up.
     KeptSettings,
     /// Anything from the client.
@@ -28,25 +26,26 @@ pub(super) enum Timer {
     SlowClient,
     /// Upstream taking what is queued for it.
     SlowUpstream,
-    /// The end of the user's speech.
-    SpeechEnd,
-    /// Upstream answering speech by itself.
-    SpeechAnswer,
     /// The client speaking, of a connection that is passed through.
     Silence,
-    /// More of a turn that may be over, of a connection that is passed through.
-    TurnEnd,
     /// The client playing what it was given, when the connection is to end with its turn.
     PlayedOut,
     /// Both legs closing.
     CloseGrace,
+    // From here on they wait for something that upstream is to say, and stand still while it is not read.
+    /// Upstream's answer to our `session.update`.
+    SessionUpdated,
+    /// The end of the user's speech.
+    SpeechEnd,
+    /// Upstream answering speech by itself.
+    SpeechAnswer,
+    /// More of a turn that may be over, of a connection that is passed through.
+    TurnEnd,
 }
 
-const COUNT: usize = Timer::CloseGrace as usize + 1;
-
-/// Waits for something that upstream is to say. They stand still while upstream is not read.
-const OF_UPSTREAM: [Timer; 4] =
-    [Timer::SessionUpdated, Timer::SpeechEnd, Timer::SpeechAnswer, Timer::TurnEnd];
+const COUNT: usize = Timer::TurnEnd as usize + 1;
+/// The first of those that wait for upstream.
+const OF_UPSTREAM: usize = Timer::SessionUpdated as usize;
 
 /// A deadline for each timer that is set.
 #[derive(Debug, Default)]
@@ -86,8 +85,7 @@ impl Timers {
     }
 
     pub(super) fn next(&self, upstream_is_read: bool) -> Option<Instant> {
-        let counts = |at: usize| upstream_is_read || OF_UPSTREAM.iter().all(|timer| *timer as usize != at);
-        let set = self.0.iter().enumerate().filter_map(|(at, due)| due.filter(|_| counts(at)));
-        set.min()
+        let counted = if upstream_is_read { COUNT } else { OF_UPSTREAM };
+        self.0[..counted].iter().flatten().min().copied()
     }
 }

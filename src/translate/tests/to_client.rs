@@ -116,7 +116,7 @@ fn stopped(members: Value) -> SpeechEvent {
     let mut json = members;
     json["type"] = json!("input_audio_buffer.speech_stopped");
     match event(&json) {
-        ServerEvent::SpeechStopped(event) => event,
+        ServerEvent::SpeechStopped(event) => *event,
         other => panic!("{other:?}"),
     }
 }

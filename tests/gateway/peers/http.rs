@@ -59,7 +59,11 @@ impl Connection {
         let socket = TcpSocket::new_v4().expect("there are sockets");
         socket.bind((source, 0).into()).expect("all of 127.0.0.0/8 is this machine");
         let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await;
-        Self { stream: stream.expect("the gateway accepts connections"), received: Vec::new(), head_alone: false }
+        Self {
+            stream: stream.expect("the gateway accepts connections"),
+            received: Vec::new(),
+            head_alone: false,
+        }
     }
 
     /// Sends the head of a request, with header lines that end in CRLF each.
