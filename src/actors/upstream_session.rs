@@ -42,8 +42,6 @@ pub(super) struct UpstreamSession {
     trace: Trace,
     pub(super) socket: Option<UpstreamSocket>,
     reader: Reader,
-    /// Where an append is put together.
-    scratch: Vec<u8>,
     pub(super) paused: bool,
     close_sent: bool,
     /// The gate has been told how this leg ended.
@@ -71,7 +69,6 @@ impl UpstreamSession {
             trace,
             socket: None,
             reader,
-            scratch: Vec::new(),
             paused: false,
             close_sent: false,
             ended: false,
@@ -324,10 +321,10 @@ impl Handler<ToUpstream> for UpstreamSession {
                 }
             }
             ToUpstream::Append { event_id, audio, weight } => {
-                self.scratch.clear();
-                Append::encode_into(&event_id, &audio, &mut self.scratch);
                 if let Some(socket) = &mut self.socket {
-                    socket.queue(OpCode::Text, &self.scratch, weight);
+                    let length = Append::encoded_length(&event_id, &audio);
+                    let append = |out: &mut Vec<u8>| Append::encode_into(&event_id, &audio, out);
+                    socket.queue_with(OpCode::Text, length, append, weight);
                 }
             }
             ToUpstream::Raw { json, weight } => self.queue(OpCode::Text, json.as_bytes(), weight),

@@ -9,24 +9,20 @@ use std::{
 };
 
 use actix_codec::{Decoder, Framed};
-use actix_http::ws::{Codec, Frame, OpCode, Parser};
+use actix_http::ws::{Codec, Frame, OpCode};
 use awc::BoxedSocket;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::{
     protocol,
-    websocket::{self as ws, FrameGuard, Unacceptable},
+    websocket::{self as ws, FrameGuard, FrameWriter, Unacceptable},
 };
 
-/// What is read at once, bytes.
-const READ: usize = 16 * 1024;
-/// What there has to be room for, bytes. Small frames share a buffer, so that one that waits for its peer keeps no
-/// more than its own bytes.
-const ROOM: usize = 2 * 1024;
-/// A write buffer that grew beyond this is given back when it is empty, and takes no pongs before.
-const KEEP: usize = 64 * 1024;
+/// While as much as this waits to be written, bytes, no pong joins it.
+const NO_PONGS: usize = 64 * 1024;
+/// Frames that are written at a time, as a rule. Memory for more is given back.
+const MARKS: usize = 16;
 /// Reads of what nobody wants that are made in one go.
 const LOST_PER_TURN: usize = 16;
 
@@ -36,8 +32,13 @@ pub(super) struct UpstreamSocket {
     guard: FrameGuard,
     /// What a header has announced; nothing is read behind it.
     unacceptable: Option<Unacceptable>,
+    /// What has been read and is in no frame yet.
     read: BytesMut,
-    write: BytesMut,
+    /// The codec has not been asked about all of it.
+    undecoded: bool,
+    write: FrameWriter,
+    /// Something has been written since the socket was last flushed.
+    unflushed: bool,
     /// Bytes that have gone through the write buffer into the socket.
     written: u64,
     /// Where each queued frame ends in that count, with its weight.
@@ -82,8 +83,11 @@ impl UpstreamSocket {
             codec: Codec::new().max_size(limit).client_mode(),
             guard,
             unacceptable,
-            read: parts.read_buf,
-            write: BytesMut::new(),
+            undecoded: !parts.read_buf.is_empty(),
+            // In memory of its own: there was room for a long answer.
+            read: BytesMut::from(&parts.read_buf[..]),
+            write: FrameWriter::default(),
+            unflushed: false,
             written: 0,
             marks: VecDeque::new(),
             unanswered: None,
@@ -98,29 +102,41 @@ impl UpstreamSocket {
             if let Some(unacceptable) = self.unacceptable {
                 return Poll::Ready(Err(unacceptable.into()));
             }
-            match self.codec.decode(&mut self.read) {
-                Ok(Some(frame)) => {
-                    self.heard = false;
-                    return Poll::Ready(Ok(frame));
+            if self.undecoded {
+                match self.codec.decode(&mut self.read) {
+                    Ok(Some(frame)) => {
+                        self.heard = false;
+                        self.undecoded = !self.read.is_empty();
+                        return Poll::Ready(Ok(frame));
+                    }
+                    Ok(None) => self.undecoded = false,
+                    Err(error) => return Poll::Ready(Err(ReadError::Protocol(error.to_string()))),
                 }
-                Ok(None) => (),
-                Err(error) => return Poll::Ready(Err(ReadError::Protocol(error.to_string()))),
             }
-            if self.read.capacity() - self.read.len() < ROOM {
-                self.read.reserve(READ);
+            let Self { io, read, guard, unacceptable, .. } = self;
+            let take = |piece: &[u8]| {
+                read.extend_from_slice(piece);
+                *unacceptable = guard.follow(piece).err();
+                piece.len()
+            };
+            match ws::poll_read(Pin::new(io), task, take) {
+                Poll::Pending => {
+                    // The frames that came out of it may be gone, and its memory with them.
+                    if self.read.is_empty() {
+                        self.read = BytesMut::new();
+                    }
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(ReadError::Ended)),
+                Poll::Ready(Ok(_)) => (self.heard, self.undecoded) = (true, true),
             }
-            let before = self.read.len();
-            match ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read)) {
-                Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::Ended)),
-                Ok(_) => self.heard = true,
-            }
-            self.unacceptable = self.guard.follow(&self.read[before..]).err();
         }
     }
 
     /// Gives back the memory of what was read; no frame can be read any more.
     pub(super) fn forget(&mut self) {
         self.read = BytesMut::new();
+        self.undecoded = false;
     }
 
     /// Bytes of a frame that is not whole.
@@ -136,13 +152,25 @@ impl UpstreamSocket {
     /// Queues a frame as it is.
     pub(super) fn queue_frame(&mut self, frame: &protocol::Frame, weight: usize) {
         let protocol::Frame { opcode, last, payload } = frame;
-        Parser::write_message(&mut self.write, payload, ws::opcode(*opcode), *last, true);
+        self.write.write(ws::opcode(*opcode), *last, payload);
         self.mark(weight);
     }
 
     /// Queues a frame that is a whole message.
     pub(super) fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
-        Parser::write_message(&mut self.write, payload, opcode, true, true);
+        self.write.write(opcode, true, payload);
+        self.mark(weight);
+    }
+
+    /// The same with a payload of `length` bytes that `append` puts behind what is there.
+    pub(super) fn queue_with(
+        &mut self,
+        opcode: OpCode,
+        length: usize,
+        append: impl FnOnce(&mut Vec<u8>),
+        weight: usize,
+    ) {
+        self.write.write_with(opcode, true, length, append);
         self.mark(weight);
     }
 
@@ -156,7 +184,7 @@ impl UpstreamSocket {
     /// Queues the answer to a ping. No budget counts them, so a peer that asks without reading gets one alone,
     /// to its last ping, once there is room (RFC 6455, 5.5.3).
     pub(super) fn queue_pong(&mut self, payload: Bytes) {
-        if self.write.len() < KEEP {
+        if self.write.len() < NO_PONGS {
             self.queue(OpCode::Pong, &payload, 0);
         } else {
             self.unanswered = Some(payload);
@@ -175,7 +203,7 @@ impl UpstreamSocket {
     pub(super) fn poll_write(&mut self, task: &mut Context<'_>) -> (Option<usize>, Poll<io::Result<()>>) {
         let before = self.written;
         let mut state = self.poll_drain(task);
-        if self.write.len() < KEEP
+        if self.write.len() < NO_PONGS
             && let Some(payload) = self.unanswered.take()
         {
             self.queue(OpCode::Pong, &payload, 0);
@@ -188,6 +216,9 @@ impl UpstreamSocket {
             weight += mark;
             self.marks.pop_front();
         }
+        if self.marks.is_empty() && self.marks.capacity() > MARKS {
+            self.marks = VecDeque::new();
+        }
         // A mark behind nothing that is queued is reached without a byte.
         ((self.written > before || weight > 0).then_some(weight), state)
     }
@@ -195,13 +226,13 @@ impl UpstreamSocket {
     /// Ends our side, behind what was written, and loses what the peer still sends; ready at its end.
     pub(super) fn poll_end(&mut self, task: &mut Context<'_>) -> Poll<()> {
         if !self.ended {
+            self.forget();
             // A socket that cannot be ended has nothing to read either.
             self.ended = ready!(Pin::new(&mut self.io).poll_shutdown(task)).is_ok();
         }
         for _ in 0..LOST_PER_TURN {
-            self.read.clear();
-            self.read.reserve(READ);
-            if let Ok(0) | Err(_) = ready!(poll_read_buf(Pin::new(&mut self.io), task, &mut self.read)) {
+            let lost = ws::poll_read(Pin::new(&mut self.io), task, <[u8]>::len);
+            if let Ok(0) | Err(_) = ready!(lost) {
                 return Poll::Ready(());
             }
         }
@@ -210,25 +241,29 @@ impl UpstreamSocket {
     }
 
     fn poll_drain(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.write.has_remaining() {
-            let count = ready!(poll_write_buf(Pin::new(&mut self.io), task, &mut self.write))?;
+        while !self.write.is_empty() {
+            let count = ready!(Pin::new(&mut self.io).poll_write(task, self.write.rest()))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.write.take(count);
             self.written += count as u64;
+            self.unflushed = true;
         }
-        if self.write.capacity() > KEEP {
-            self.write = BytesMut::new();
+        if self.unflushed {
+            // TLS may have taken more than its socket.
+            ready!(Pin::new(&mut self.io).poll_flush(task))?;
+            self.unflushed = false;
         }
-        Pin::new(&mut self.io).poll_flush(task)
+        Poll::Ready(Ok(()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, task::Waker};
+    use std::{cell::Cell, future::poll_fn, rc::Rc, task::Waker};
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 
     use super::*;
 
@@ -251,20 +286,101 @@ mod tests {
         assert!(matches!(socket.poll_write(&mut task), (Some(12), Poll::Ready(Ok(())))));
     }
 
-    #[tokio::test]
-    async fn small_frames_that_wait_share_a_buffer() {
-        let (mut socket, mut peer) = socket(1_024);
-        let mut frames = Vec::new();
-        for _ in 0..100 {
-            peer.write_all(&[0x82, 2, 7, 7]).await.expect("room");
-            match poll_fn(|task| socket.poll_frame(task)).await {
-                Ok(Frame::Binary(payload)) => frames.push(payload),
-                other => panic!("{other:?}"),
-            }
+    /// The next frame, which is binary.
+    async fn binary(socket: &mut UpstreamSocket) -> Bytes {
+        match poll_fn(|task| socket.poll_frame(task)).await {
+            Ok(Frame::Binary(payload)) => payload,
+            other => panic!("{other:?}"),
         }
-        let places = frames.iter().map(|payload| payload.as_ptr() as usize);
-        let (first, last) = (places.clone().min().expect("frames"), places.max().expect("frames"));
-        assert!(last - first < READ, "{} bytes for 200", last - first);
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_waits_keeps_no_more_than_what_came_with_it() {
+        let (mut socket, mut peer) = socket(1_024);
+        for length in [2, 125] {
+            let frames: Vec<u8> = [&[0x82, length][..], &vec![7; length.into()]].concat().repeat(2);
+            peer.write_all(&frames).await.expect("room");
+            let waiting = [binary(&mut socket).await, binary(&mut socket).await];
+            assert!(poll_fn(|task| Poll::Ready(socket.poll_frame(task))).await.is_pending());
+            let [first, second] = waiting;
+            drop(first);
+            let kept = second.try_into_mut().expect("nobody else has it").capacity();
+            assert!(kept <= frames.len() + 8, "{kept} bytes for {length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_has_no_buffers() {
+        let mut task = Context::from_waker(Waker::noop());
+        let (mut socket, mut peer) = socket(1_024);
+        peer.write_all(&[0x82, 3, 7, 7]).await.expect("room");
+        assert!(socket.poll_frame(&mut task).is_pending());
+        assert_eq!(socket.unfinished(), 2);
+        peer.write_all(&[7]).await.expect("room");
+        assert!(matches!(socket.poll_frame(&mut task), Poll::Ready(Ok(Frame::Binary(_)))));
+        assert!(socket.poll_frame(&mut task).is_pending());
+        for _ in 0..10 * MARKS {
+            socket.queue(OpCode::Binary, &[7; 10], 1);
+        }
+        while socket.poll_write(&mut task).1.is_pending() {
+            let mut taken = [0; 100];
+            peer.read_exact(&mut taken).await.expect("it is written");
+        }
+        assert_eq!((socket.read.capacity(), socket.write.capacity()), (0, 0));
+        assert!(socket.marks.capacity() <= MARKS);
+    }
+
+    /// Takes what it is given and asks to be flushed, as TLS does.
+    #[derive(Default)]
+    struct Lazy {
+        taken: usize,
+        flushed: usize,
+        flushes: Rc<Cell<usize>>,
+    }
+
+    impl AsyncRead for Lazy {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Lazy {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.taken += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        /// The first time it is not ready.
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes.set(self.flushes.get() + 1);
+            let ready = self.flushed == self.taken;
+            self.flushed = self.taken;
+            if ready { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_flushed_and_nothing_else() {
+        let mut task = Context::from_waker(Waker::noop());
+        let flushes = Rc::new(Cell::new(0));
+        let io: BoxedSocket = Box::new(Lazy { flushes: Rc::clone(&flushes), ..Lazy::default() });
+        let mut socket = UpstreamSocket::new(Framed::new(io, Codec::new()), 1_024);
+        assert!(matches!(socket.poll_write(&mut task), (None, Poll::Ready(Ok(())))));
+        assert_eq!(flushes.get(), 0);
+        socket.queue(OpCode::Text, b"text", 5);
+        assert!(matches!(socket.poll_write(&mut task), (Some(5), Poll::Pending)));
+        for _ in 0..3 {
+            assert!(matches!(socket.poll_write(&mut task), (None, Poll::Ready(Ok(())))));
+            assert_eq!(flushes.get(), 2);
+        }
     }
 
     #[test]
@@ -284,7 +400,7 @@ mod tests {
             socket.queue_pong(Bytes::from_static(&[0; 125]));
             assert!(socket.poll_write(&mut task).1.is_pending());
         }
-        assert!(socket.write.len() < KEEP + 256);
+        assert!(socket.write.len() < NO_PONGS + 256);
     }
 
     #[tokio::test]
@@ -294,17 +410,17 @@ mod tests {
         let sending = async {
             let mut end = Vec::new();
             peer.read_to_end(&mut end).await.expect("our side only ends");
-            peer.write_all(&[7; 100 * READ]).await.expect("everything is taken");
+            peer.write_all(&[7; 100 * ws::READ]).await.expect("everything is taken");
             drop(peer);
         };
         tokio::join!(ending, sending);
-        assert!(socket.read.capacity() <= 2 * READ, "what is lost is kept");
+        assert_eq!(socket.read.capacity(), 0, "what is lost is kept");
     }
 
     #[tokio::test]
     async fn the_last_of_many_pings_is_answered_when_there_is_room() {
         let (mut socket, mut peer) = socket(16);
-        socket.queue(OpCode::Binary, &vec![b'a'; KEEP], 5);
+        socket.queue(OpCode::Binary, &vec![b'a'; NO_PONGS], 5);
         for ping in ["first", "another", "last"] {
             socket.queue_pong(ping.into());
         }
@@ -316,7 +432,7 @@ mod tests {
         // To the socket's end.
         let reading = async { peer.read_to_end(&mut read).await.expect("the socket only ends") };
         tokio::join!(writing, reading);
-        let mut codec = Codec::new().max_size(KEEP);
+        let mut codec = Codec::new().max_size(NO_PONGS);
         let mut read = BytesMut::from(&read[..]);
         assert!(matches!(codec.decode(&mut read), Ok(Some(Frame::Binary(_)))));
         assert_eq!(codec.decode(&mut read).ok().flatten(), Some(Frame::Pong("last".into())));

@@ -68,19 +68,24 @@ pub struct Append {
 }
 
 impl Append {
+    const HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","event_id":""#;
+    const MIDDLE: &[u8] = br#"","audio":""#;
+    const TAIL: &[u8] = br#""}"#;
+
+    /// How long the event is that [`Self::encode_into`] writes, bytes.
+    pub fn encoded_length(event_id: &EventId, audio: &[u8]) -> usize {
+        let (id, audio) = (event_id.as_str().len(), STANDARD.encoded_length(audio.len()));
+        Self::HEAD.len() + id + Self::MIDDLE.len() + audio + Self::TAIL.len()
+    }
+
     /// Writes the whole event behind what `out` holds, without a JSON serializer: base64 and ids of our
     /// own making need no escapes.
     pub fn encode_into(event_id: &EventId, audio: &[u8], out: &mut Vec<u8>) {
-        const HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","event_id":""#;
-        const MIDDLE: &[u8] = br#"","audio":""#;
-        const TAIL: &[u8] = br#""}"#;
-        let id = event_id.as_str().as_bytes();
-        out.reserve(HEAD.len() + id.len() + MIDDLE.len() + STANDARD.encoded_length(audio.len()) + TAIL.len());
-        out.extend_from_slice(HEAD);
-        out.extend_from_slice(id);
-        out.extend_from_slice(MIDDLE);
+        out.extend_from_slice(Self::HEAD);
+        out.extend_from_slice(event_id.as_str().as_bytes());
+        out.extend_from_slice(Self::MIDDLE);
         STANDARD.encode_append(audio, out);
-        out.extend_from_slice(TAIL);
+        out.extend_from_slice(Self::TAIL);
     }
 }
 

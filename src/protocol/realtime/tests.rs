@@ -310,6 +310,7 @@ proptest! {
         let mut out = before.clone().into_bytes();
         let id = EventId::from(id);
         Append::encode_into(&id, &audio, &mut out);
+        prop_assert_eq!(out.len(), before.len() + Append::encoded_length(&id, &audio));
         let event = ClientEvent::Append(Append { event_id: Some(id), audio: audio.into() });
         prop_assert_eq!(String::from_utf8(out).expect("ASCII"), before + &event.encode());
     }
