@@ -3,19 +3,26 @@
 
 #![allow(clippy::disallowed_methods, reason = "a harness has a clock")]
 
-use std::{hint::black_box, sync::Arc, time::Instant};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use bytes::Bytes;
+use actix_codec::{Decoder, Encoder};
+use actix_http::ws::{Codec, Message};
+use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, criterion_group, criterion_main};
 use voxbridge::{
     config::{Backend, BackendUrl},
     gate::{Gate, Input, Leg, Limits},
     protocol::{
         agent::ClientMessage,
-        audio::{PCM_16K, PCM_24K},
+        audio::{ALAW_8K, AudioFormat, Encoding, MULAW_8K, PCM_24K, SAMPLE_RATES},
         realtime::{Append, ServerEvent},
     },
     translate::audio::Transcoder,
+    websocket::FrameGuard,
 };
 
 /// 20 ms at 16 kHz and at 24 kHz.
@@ -34,11 +41,36 @@ fn event(json: &str) -> Input {
     Input::Upstream(ServerEvent::decode(json).expect("an event of this bench").event)
 }
 
+/// As a client's codec writes it.
+fn client_frame(payload: &[u8]) -> BytesMut {
+    let mut written = BytesMut::new();
+    let message = Message::Binary(Bytes::copy_from_slice(payload));
+    Codec::new().client_mode().encode(message, &mut written).expect("a frame can be written");
+    written
+}
+
+/// What a client may speak that upstream does not, which has 24 kHz.
+fn client_formats() -> impl Iterator<Item = AudioFormat> {
+    let rates = SAMPLE_RATES.into_iter().filter(|rate| *rate != PCM_24K.sample_rate);
+    let linear = rates.map(|sample_rate| AudioFormat { encoding: Encoding::Linear16, sample_rate });
+    linear.chain([MULAW_8K, ALAW_8K])
+}
+
+/// 20 ms of it.
+fn noise(format: AudioFormat) -> Bytes {
+    let bytes = format.bytes_in(Duration::from_millis(20));
+    (0..bytes).map(|n| ((n * n * 31) >> 3) as u8).collect()
+}
+
+fn name(format: AudioFormat) -> String {
+    format!("{} {} kHz", format.encoding.name(), f64::from(format.sample_rate) / 1000.0)
+}
+
 /// A gate whose session is open, with a response that speaks.
 fn speaking_gate(now: Instant) -> Gate {
     let url = BackendUrl::SelfPath("/sim/openai".to_owned());
     let backend = Backend::new("b", "/b", url);
-    let limits = Limits::new(&backend, std::time::Duration::from_secs(60));
+    let limits = Limits::new(&backend, Duration::from_secs(60));
     let mut gate = Gate::new(Arc::new(backend), limits, "id".to_owned());
     let settings = ClientMessage::decode(r#"{"type":"Settings"}"#, |_| ()).expect("a Settings");
     let created = r#"{"type":"response.created","response":{"id":"resp_CLQLOQ1234567890abcdef"}}"#;
@@ -70,11 +102,35 @@ fn hot_path(c: &mut Criterion) {
     });
 
     let frame = Bytes::from((0..UP).map(|n| (n * 31) as u8).collect::<Vec<_>>());
-    let mut up = Transcoder::new(PCM_16K, PCM_24K);
-    c.bench_function("convert 16 to 24 kHz", |b| b.iter(|| up.push(black_box(frame.clone()))));
-    let mut down = Transcoder::new(PCM_24K, PCM_16K);
+    let written = client_frame(&frame);
+    let mut guard = FrameGuard::new(1024 * 1024);
+    c.bench_function("guard a client's frame", |b| b.iter(|| guard.follow(black_box(&written))));
+    let mut codec = Codec::new();
+    let mut stream = BytesMut::new();
+    c.bench_function("WebSocket: read a client's frame", |b| {
+        b.iter(|| {
+            stream.extend_from_slice(&written);
+            codec.decode(&mut stream)
+        });
+    });
     let answer = Bytes::from(audio.clone());
-    c.bench_function("convert 24 to 16 kHz", |b| b.iter(|| down.push(black_box(answer.clone()))));
+    let mut out = BytesMut::new();
+    c.bench_function("WebSocket: write a frame to a client", |b| {
+        b.iter(|| {
+            out.clear();
+            codec.encode(Message::Binary(answer.clone()), &mut out)
+        });
+    });
+
+    for client in client_formats() {
+        for (from, to) in [(client, PCM_24K), (PCM_24K, client)] {
+            let mut transcoder = Transcoder::new(from, to);
+            let audio = noise(from);
+            c.bench_function(&format!("convert {} to {}", name(from), name(to)), |b| {
+                b.iter(|| transcoder.push(black_box(audio.clone())));
+            });
+        }
+    }
 
     let mut gate = speaking_gate(now);
     c.bench_function("gate: user audio and its delivery", |b| {
@@ -100,5 +156,9 @@ fn hot_path(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hot_path);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = hot_path
+}
 criterion_main!(benches);

@@ -1,7 +1,7 @@
 //! The audio of both directions and how each side knows it again: agent frames are numbered and otherwise alike, the
 //! user's are a tone that a change of the sample rate keeps. Knows no message and no socket.
 
-use std::f64::consts::TAU;
+use std::{array, f64::consts::TAU, sync::LazyLock};
 
 /// 20 ms of the user's audio at 16 kHz, bytes.
 pub(crate) const UP_BYTES: usize = 640;
@@ -10,6 +10,10 @@ pub(crate) const DOWN_BYTES: usize = 960;
 /// Of the user's tone: 20 ms are eight whole periods, so that frame follows frame without a click.
 const TONE_HZ: f64 = 400.0;
 const AMPLITUDE: f64 = 8000.0;
+/// Samples of one of its periods at 24 kHz.
+const PERIOD: usize = 60;
+static SINE: LazyLock<[f64; PERIOD]> = LazyLock::new(|| period(f64::sin));
+static COSINE: LazyLock<[f64; PERIOD]> = LazyLock::new(|| period(f64::cos));
 /// The number of an agent frame: its connection in three bytes and its place there in three.
 pub(crate) const NUMBER_BYTES: usize = 6;
 
@@ -17,6 +21,10 @@ pub(crate) const NUMBER_BYTES: usize = 6;
 pub(crate) fn user() -> Vec<u8> {
     let sample = |n: usize| (AMPLITUDE * (TAU * TONE_HZ * n as f64 / 16_000.0).sin()).round() as i16;
     (0..UP_BYTES / 2).flat_map(|n| sample(n).to_le_bytes()).collect()
+}
+
+fn period(of: fn(f64) -> f64) -> [f64; PERIOD] {
+    array::from_fn(|n| of(TAU * n as f64 / PERIOD as f64))
 }
 
 /// A frame of the agent's audio but for its number.
@@ -34,17 +42,16 @@ pub(crate) fn number([a, b, c]: [u8; 3], place: u32) -> [u8; NUMBER_BYTES] {
 pub(crate) fn fault_of_tone(audio: &[u8]) -> Option<String> {
     let samples: Vec<f64> =
         audio.chunks_exact(2).map(|pair| f64::from(i16::from_le_bytes([pair[0], pair[1]]))).collect();
-    // 60 samples to the period.
-    let samples = &samples[..samples.len() / 60 * 60];
+    let samples = &samples[..samples.len() / PERIOD * PERIOD];
     if samples.is_empty() {
         return Some(format!("{} bytes of user audio", audio.len()));
     }
-    let angle = |n: usize| TAU * TONE_HZ * n as f64 / 24_000.0;
-    let sum = |of: fn(f64) -> f64| -> f64 {
-        samples.iter().enumerate().map(|(n, sample)| sample * of(angle(n))).sum()
+    let periods = samples.chunks_exact(PERIOD);
+    let sum = |of: &[f64; PERIOD]| -> f64 {
+        periods.clone().flat_map(|period| period.iter().zip(of)).map(|(sample, of)| sample * of).sum()
     };
     let count = samples.len() as f64;
-    let amplitude = 2.0 * sum(f64::sin).hypot(sum(f64::cos)) / count;
+    let amplitude = 2.0 * sum(&SINE).hypot(sum(&COSINE)) / count;
     let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / count;
     let of_tone = amplitude * amplitude / 2.0 / power.max(1.0);
     // Linear interpolation leaves images of the tone, of a few thousandths of its power.

@@ -142,23 +142,28 @@ impl Clients {
     }
 }
 
-/// A whole life of a session that says nothing: opened, closed, and hung up by the other side.
+/// A whole life of a session that says nothing: opened, and closed with the other side's consent.
 ///
 /// # Errors
 ///
 /// In words, if it does not go as it should.
 pub(crate) async fn open_and_close(port: u16, path: &str) -> Result<(), String> {
     let (mut stream, mut incoming) = open(port, path).await?;
-    let ended = async {
+    let closed = async {
         stream.write_all(&frames::masked(CLOSE, &1000_u16.to_be_bytes())).await?;
-        while incoming.fill(&mut stream).await? {
-            while incoming.next().map_err(io::Error::other)?.is_some() {}
+        loop {
+            while let Some(frame) = incoming.next().map_err(io::Error::other)? {
+                if frame.opcode == CLOSE {
+                    return Ok(());
+                }
+            }
+            if !incoming.fill(&mut stream).await? {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
         }
-        io::Result::Ok(())
     };
-    match time::timeout(PATIENCE, ended).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("a session that closes: {error}")),
+    match time::timeout(PATIENCE, closed).await {
+        Ok(closed) => closed.map_err(|error| format!("a session that closes: {error}")),
         Err(_) => Err("a session is not closed in time".to_owned()),
     }
 }

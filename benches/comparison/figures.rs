@@ -1,87 +1,94 @@
-//! What was measured of one thing under test with so many sessions, all runs taken together. Knows nothing of how it was
-//! measured.
+//! What was measured of talking sessions: one run, and several runs of one kind, of which the median counts. Knows
+//! nothing of how it was measured.
 
 use std::time::Duration;
 
-/// Talking sessions.
-#[derive(Default)]
-pub(crate) struct Figures {
-    /// Sorted.
-    round_trips: Vec<Duration>,
-    /// Processor time per frame pair of each run, µs.
-    runs: Vec<f64>,
-    /// Processor time of the thing under test, and of the clients and the upstream.
-    own: Duration,
-    peers: Duration,
-    /// How long it was measured, and how many frames were due meanwhile.
-    length: Duration,
-    due: usize,
-    /// How late the clients sent frames; sorted.
-    late: Vec<Duration>,
+/// One run. Times are in µs, shares of a processor in percent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    /// Processor time of the thing under test per frame pair.
+    pub(crate) per_pair: f64,
+    /// Round trips.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    /// How late the clients sent frames, which is not the fault of the thing under test: p99.
+    pub(crate) late: f64,
+    /// Frames that were answered, percent of those that were due: what is on its way at the edges adds or lacks some.
+    pub(crate) in_time: f64,
+    /// How much of a processor the thing under test took.
+    pub(crate) own: f64,
+    /// And the clients and the upstream.
+    pub(crate) peers: f64,
 }
 
-impl Figures {
-    /// Those of one run.
-    pub(crate) fn of_run(
-        own: Duration,
-        peers: Duration,
-        (length, due): (Duration, usize),
-        mut round_trips: Vec<Duration>,
-        mut late: Vec<Duration>,
-    ) -> Self {
+/// What a window of time brought.
+pub(crate) struct Window {
+    pub(crate) length: Duration,
+    /// Frames that were to be sent.
+    pub(crate) due: f64,
+    /// Processor time of the thing under test, and of the peers.
+    pub(crate) own: Duration,
+    pub(crate) peers: Duration,
+    /// Of the frames that were answered.
+    pub(crate) round_trips: Vec<Duration>,
+    /// How much later than they were due frames were sent.
+    pub(crate) late: Vec<Duration>,
+}
+
+impl From<Window> for Run {
+    fn from(window: Window) -> Self {
+        let Window { length, due, own, peers, mut round_trips, mut late } = window;
         round_trips.sort_unstable();
         late.sort_unstable();
-        Self { runs: vec![per(own, round_trips.len())], round_trips, own, peers, length, due, late }
+        let pairs = round_trips.len() as f64;
+        let share = |time: Duration| 100.0 * time.as_secs_f64() / length.as_secs_f64();
+        Self {
+            per_pair: microseconds(own) / pairs,
+            p50: quantile(&round_trips, 0.5),
+            p99: quantile(&round_trips, 0.99),
+            p999: quantile(&round_trips, 0.999),
+            late: quantile(&late, 0.99),
+            in_time: 100.0 * pairs / due,
+            own: share(own),
+            peers: share(peers),
+        }
+    }
+}
+
+/// Runs of one kind, one of each round.
+#[derive(Debug, Default)]
+pub(crate) struct Figures(Vec<Run>);
+
+impl Figures {
+    /// Adds that of a further round.
+    pub(crate) fn add(&mut self, run: Run) {
+        self.0.push(run);
     }
 
-    /// Adds those of further runs.
-    pub(crate) fn add(&mut self, mut other: Self) {
-        self.round_trips.append(&mut other.round_trips);
-        self.round_trips.sort_unstable();
-        self.late.append(&mut other.late);
-        self.late.sort_unstable();
-        self.runs.append(&mut other.runs);
-        self.own += other.own;
-        self.peers += other.peers;
-        self.length += other.length;
-        self.due += other.due;
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.0
     }
 
-    /// Frames that were answered, percent of those that were due: what is on its way at the edges adds or lacks some.
-    pub(crate) fn in_time(&self) -> f64 {
-        100.0 * self.round_trips.len() as f64 / self.due as f64
+    /// The median of this.
+    pub(crate) fn median(&self, of: fn(&Run) -> f64) -> f64 {
+        median(self.0.iter().map(of))
     }
 
-    /// Processor time per frame pair, µs: the median of the runs.
-    pub(crate) fn per_pair(&self) -> f64 {
-        median(self.runs.iter().copied())
+    /// The median of what this comes to beside another's, round by round: the runs of a round follow each other, so what
+    /// else the machine does weighs on both.
+    pub(crate) fn beside(&self, other: &Self, of: fn(&Run, &Run) -> f64) -> f64 {
+        median(self.0.iter().zip(&other.0).map(|(own, other)| of(own, other)))
     }
 
-    /// This processor time beside another's: the median of what it is run by run, since a round's runs follow each
-    /// other and what else the machine does weighs on both.
+    /// Processor time per frame pair as a multiple of another's.
     pub(crate) fn ratio(&self, other: &Self) -> f64 {
-        median(self.runs.iter().zip(&other.runs).map(|(own, other)| own / other))
+        self.beside(other, |own, other| own.per_pair / other.per_pair)
     }
 
-    /// The same of each run.
-    pub(crate) fn runs(&self) -> &[f64] {
-        &self.runs
-    }
-
-    /// The round trip than which this share was no longer, µs.
-    pub(crate) fn round_trip(&self, share: f64) -> f64 {
-        quantile(&self.round_trips, share)
-    }
-
-    /// How late the clients sent this share at most, µs.
-    pub(crate) fn late(&self, share: f64) -> f64 {
-        quantile(&self.late, share)
-    }
-
-    /// How much of a processor it took, and the clients and the upstream took, percent.
-    pub(crate) fn load(&self) -> (f64, f64) {
-        let percent = |time: Duration| 100.0 * time.as_secs_f64() / self.length.as_secs_f64();
-        (percent(self.own), percent(self.peers))
+    /// By how much the p99 of the round trips is longer than another's, µs.
+    pub(crate) fn added(&self, other: &Self) -> f64 {
+        self.beside(other, |own, other| own.p99 - other.p99)
     }
 }
 
@@ -93,10 +100,9 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 fn quantile(sorted: &[Duration], share: f64) -> f64 {
     let at = (sorted.len().saturating_sub(1) as f64 * share) as usize;
-    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+    sorted.get(at).copied().map_or(f64::NAN, microseconds)
 }
 
-/// Microseconds each of so many.
-fn per(time: Duration, count: usize) -> f64 {
-    time.as_secs_f64() * 1e6 / count as f64
+fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

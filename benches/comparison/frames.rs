@@ -54,8 +54,15 @@ fn header(opcode: u8, length: usize, masked: u8) -> Vec<u8> {
 
 /// Masks or unmasks what is found at this place of a payload.
 fn unmask(bytes: &[u8], at: usize, key: Option<[u8; 4]>) -> Vec<u8> {
-    let key = key.unwrap_or_default();
-    bytes.iter().zip(key.iter().cycle().skip(at % 4)).map(|(byte, key)| byte ^ key).collect()
+    let Some(mut key) = key else { return bytes.to_vec() };
+    key.rotate_left(at % 4);
+    let (words, rest) = bytes.as_chunks::<4>();
+    let mut plain = Vec::with_capacity(bytes.len());
+    plain.extend(
+        words.iter().flat_map(|&word| (u32::from_ne_bytes(word) ^ u32::from_ne_bytes(key)).to_ne_bytes()),
+    );
+    plain.extend(rest.iter().zip(key).map(|(byte, key)| byte ^ key));
+    plain
 }
 
 /// A frame that came, its payload as it came.

@@ -40,11 +40,12 @@ pub(crate) fn print(results: &Results) {
             println!("{sessions} sessions, minimal / nginx is {minimal:.1}: it is no yardstick");
         }
     }
-    let p99 = |through| results.talking(P99_AT, through).map(|figures| figures.round_trip(0.99));
+    let at = |through| results.talking(P99_AT, through);
     if let (Some(direct), Some(minimal), Some(translated)) =
-        (p99(Through::Nothing), p99(Through::Minimal), p99(Through::Translated))
+        (at(Through::Nothing), at(Through::Minimal), at(Through::Translated))
     {
-        goal(&format!("{P99_AT} sessions, p99 added, us"), translated - direct, minimal - direct);
+        let what = format!("{P99_AT} sessions, p99 added, us");
+        goal(&what, translated.added(direct), minimal.added(direct));
     }
     for through in [Through::Translated, Through::Relayed] {
         let name = through.name();

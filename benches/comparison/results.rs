@@ -2,7 +2,7 @@
 //! nothing.
 
 use crate::{
-    figures::Figures,
+    figures::{Figures, Run},
     runs::{Held, Memory, SetUps},
     through::Through,
 };
@@ -49,24 +49,23 @@ pub(crate) fn talking_header() {
 
 /// Talking sessions, so many in each case.
 pub(crate) fn print_talking(sessions: usize, all: &[(Through, Figures)]) {
-    let of = |through| of(all, through);
     for (through, figures) in all {
-        let ratio = |other| of(other).map_or(f64::NAN, |other| figures.ratio(other));
-        let added = of(Through::Nothing)
-            .map_or(f64::NAN, |direct| figures.round_trip(0.99) - direct.round_trip(0.99));
-        let (own, peers) = figures.load();
-        let runs: Vec<String> = figures.runs().iter().map(|run| format!("{run:.1}")).collect();
+        let ratio = |other| of(all, other).map_or(f64::NAN, |other| figures.ratio(other));
+        let added = of(all, Through::Nothing).map_or(f64::NAN, |direct| figures.added(direct));
+        let runs: Vec<String> = figures.runs().iter().map(|run| format!("{:.1}", run.per_pair)).collect();
         println!(
-            "{sessions:>8}  {:<15}{:>10.1}{:>13.1}{:>9.2}{:>11.2}{:>12.0}{:>8.0}{:>8.0}{added:>11.0}{own:>7.0}{peers:>9.0}{:>18.0}  {}",
+            "{sessions:>8}  {:<15}{:>10.1}{:>13.1}{:>9.2}{:>11.2}{:>12.0}{:>8.0}{:>8.0}{added:>11.0}{:>7.0}{:>9.0}{:>18.0}  {}",
             through.name(),
-            figures.in_time(),
-            figures.per_pair(),
+            figures.median(|run| run.in_time),
+            figures.median(|run| run.per_pair),
             ratio(Through::Nginx),
             ratio(Through::Minimal),
-            figures.round_trip(0.5),
-            figures.round_trip(0.99),
-            figures.round_trip(0.999),
-            figures.late(0.99),
+            figures.median(|run| run.p50),
+            figures.median(|run| run.p99),
+            figures.median(|run| run.p999),
+            figures.median(|run| run.own),
+            figures.median(|run| run.peers),
+            figures.median(|run| run.late),
             runs.join(" "),
         );
     }
@@ -74,10 +73,8 @@ pub(crate) fn print_talking(sessions: usize, all: &[(Through, Figures)]) {
 
 /// How many sessions were held.
 pub(crate) fn print_held(through: Through, held: &Held) {
-    let last = held.last.as_ref().map_or(String::new(), |figures| {
-        let (own, peers) = figures.load();
-        let p99 = figures.round_trip(0.99) / 1e3;
-        format!(": p99 {p99:.1} ms, {own:.0} % of a processor, the peers {peers:.0} %")
+    let last = held.last.map_or(String::new(), |Run { p99, own, peers, .. }| {
+        format!(": p99 {:.1} ms, {own:.0} % of a processor, the peers {peers:.0} %", p99 / 1e3)
     });
     let beyond = match &held.beyond {
         Some((sessions, reason)) => format!("; not {sessions}: {reason}"),

@@ -11,7 +11,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     clients::{self, Clients, FRAME, Seen},
     faults::Faults,
-    figures::Figures,
+    figures::{Run, Window},
     process::processor_time,
     through::{Running, Through, Upstreams},
 };
@@ -37,6 +37,10 @@ const SAME: f64 = 0.01;
 
 /// Sessions that are set up at the same time.
 const AT_ONCE: usize = 8;
+/// So many are enough: more would take more local ports than there are.
+const MOST: usize = 10_000;
+/// How long it may take until what is closed is gone.
+const ENDING: Duration = Duration::from_secs(2);
 /// Those that are set up before it is measured.
 const FIRST: usize = 5;
 
@@ -44,7 +48,7 @@ const FIRST: usize = 5;
 pub(crate) struct Held {
     pub(crate) sessions: usize,
     /// Those last held, and those that were not, with the reason; none if there were no more to try.
-    pub(crate) last: Option<Figures>,
+    pub(crate) last: Option<Run>,
     pub(crate) beyond: Option<(usize, String)>,
 }
 
@@ -80,7 +84,7 @@ impl Stage {
     /// # Errors
     ///
     /// In words, if frames were lost or were not what they should be.
-    pub(crate) async fn talk(&self, through: Through, sessions: usize) -> Result<Figures, String> {
+    pub(crate) async fn talk(&self, through: Through, sessions: usize) -> Result<Run, String> {
         let running = through.start(self.upstreams, self.workers);
         let mut clients = Clients::new(self.faults.clone());
         let talked = self.talk_through(&running, &mut clients, sessions).await;
@@ -94,13 +98,13 @@ impl Stage {
         running: &Running,
         clients: &mut Clients,
         sessions: usize,
-    ) -> Result<Figures, String> {
+    ) -> Result<Run, String> {
         clients.open(running.port, running.path, sessions).await?;
         clients.talk();
         sleep(WARM_UP).await;
-        let figures = self.window(running, clients, self.window).await;
+        let run = self.window(running, clients, self.window).await;
         clients.fall_silent().await;
-        Ok(figures)
+        Ok(run)
     }
 
     /// More and more sessions, as the ramp has them, until they are not held.
@@ -115,7 +119,7 @@ impl Stage {
                 step = self.step(&running, &mut clients, sessions).await;
             }
             match step.and_then(|step| step) {
-                Ok(figures) => (held.sessions, held.last) = (sessions, Some(figures)),
+                Ok(run) => (held.sessions, held.last) = (sessions, Some(run)),
                 Err(reason) => {
                     held.beyond = Some((sessions, reason));
                     break;
@@ -133,24 +137,23 @@ impl Stage {
         running: &Running,
         clients: &mut Clients,
         sessions: usize,
-    ) -> Result<Result<Figures, String>, String> {
+    ) -> Result<Result<Run, String>, String> {
         let more = sessions.saturating_sub(clients.count());
         self.judged(clients.open(running.port, running.path, more).await)?;
         clients.talk();
         sleep(SETTLING).await;
-        let figures = self.window(running, clients, HELD_FOR).await;
+        let run = self.window(running, clients, HELD_FOR).await;
         clients.fall_silent().await;
         self.judged(Ok(()))?;
-        let p99 = figures.round_trip(0.99);
-        let (own, peers) = figures.load();
-        let busy = format!("{own:.0} % of a processor, the peers {peers:.0} %");
-        Ok(if figures.in_time() < IN_TIME {
-            Err(format!("{:.1} % of the frames came back in time; {busy}", figures.in_time()))
+        let Run { p99, late, in_time, own, peers, .. } = run;
+        let limit = if late > REAL_TIME.as_secs_f64() * 1e6 { ", WHO ARE THE LIMIT" } else { "" };
+        let busy = format!("{own:.0} % of a processor, the peers {peers:.0} %{limit}");
+        Ok(if in_time < IN_TIME {
+            Err(format!("{in_time:.1} % of the frames came back in time; {busy}"))
         } else if p99 > REAL_TIME.as_secs_f64() * 1e6 {
-            let late = figures.late(0.99) / 1e3;
-            Err(format!("p99 {:.1} ms, sent up to {late:.1} ms late; {busy}", p99 / 1e3))
+            Err(format!("p99 {:.1} ms, sent {:.1} ms late; {busy}", p99 / 1e3, late / 1e3))
         } else {
-            Ok(figures)
+            Ok(run)
         })
     }
 
@@ -194,12 +197,13 @@ impl Stage {
         for _ in 0..FIRST {
             clients::open_and_close(port, path).await?;
         }
+        sleep(ENDING).await;
         let (before, began, window) = (running.processor_time(), Instant::now(), self.window);
         let mut places = JoinSet::new();
         for _ in 0..AT_ONCE {
             places.spawn_local(async move {
                 let mut count = 0;
-                while began.elapsed() < window {
+                while began.elapsed() < window && count < MOST / AT_ONCE {
                     clients::open_and_close(port, path).await?;
                     count += 1;
                 }
@@ -208,13 +212,13 @@ impl Stage {
         }
         let counts = places.join_all().await.into_iter().collect::<Result<Vec<usize>, String>>();
         let length = began.elapsed();
-        // Both sides of the last ones close.
-        sleep(SETTLING).await;
+        // The last ones end.
+        sleep(ENDING).await;
         let own = running.processor_time() - before;
         self.judged(counts.map(|counts| SetUps { count: counts.iter().sum(), length, own }))
     }
 
-    async fn window(&self, running: &Running, clients: &Clients, length: Duration) -> Figures {
+    async fn window(&self, running: &Running, clients: &Clients, length: Duration) -> Run {
         let times = || (running.processor_time(), processor_time(process::id()));
         clients.begin();
         let (began, before) = (Instant::now(), times());
@@ -223,7 +227,7 @@ impl Stage {
         let Seen { round_trips, late } = clients.end();
         let due = clients.count() as f64 * length.as_secs_f64() / FRAME.as_secs_f64();
         let (own, peers) = (after.0 - before.0, after.1 - before.1);
-        Figures::of_run(own, peers, (length, due as usize), round_trips, late)
+        Window { length, due, own, peers, round_trips, late }.into()
     }
 
     /// A fault that a peer noted says more than what came of it.
