@@ -68,9 +68,11 @@ impl FrameGuard {
                 }
                 continue;
             }
-            self.header[self.collected] = chunk[at];
-            self.collected += 1;
-            at += 1;
+            let part = chunk.len().min(at + self.wanted() - self.collected);
+            let part = &chunk[at..part];
+            self.header[self.collected..][..part.len()].copy_from_slice(part);
+            self.collected += part.len();
+            at += part.len();
             let Some((length, header)) = self.announced() else { continue };
             if length > self.limit {
                 return self.refuse(Unacceptable::TooLarge);
@@ -102,21 +104,35 @@ impl FrameGuard {
         if self.payload > 0 { self.come as usize } else { 0 }
     }
 
+    /// How much of the header there has to be before more can be said: its first two bytes, the payload length, all of
+    /// it.
+    fn wanted(&self) -> usize {
+        match self.sizes() {
+            None => 2,
+            Some((extended, _)) if self.collected < 2 + extended => 2 + extended,
+            Some((extended, mask)) => 2 + extended + mask,
+        }
+    }
+
     /// The payload length, once that much of the header is there, and the header's.
     fn announced(&self) -> Option<(u64, usize)> {
+        let (extended, mask) = self.sizes()?;
+        let length = match self.header[..self.collected].get(2..2 + extended)? {
+            [] => u64::from(self.header[1] & 0x7f),
+            bytes => bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+        };
+        Some((length, 2 + extended + mask))
+    }
+
+    /// The bytes that the extended payload length takes, and the mask, once the header says so.
+    fn sizes(&self) -> Option<(usize, usize)> {
         let second = *self.header[..self.collected].get(1)?;
-        let mask = if second & 0x80 == 0 { 0 } else { 4 };
         let extended = match second & 0x7f {
             126 => 2,
             127 => 8,
             _ => 0,
         };
-        let header = 2 + extended + mask;
-        if extended == 0 {
-            return Some((u64::from(second & 0x7f), header));
-        }
-        let bytes = self.header[..self.collected].get(2..2 + extended)?;
-        Some((bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)), header))
+        Some((extended, if second & 0x80 == 0 { 0 } else { 4 }))
     }
 }
 
