@@ -124,7 +124,6 @@ fn audio_that_has_to_wait_keeps_no_more_memory_than_its_own() {
     let roomy = Bytes::from(vec![0; 100_000]);
     let place = roomy.as_ptr_range();
     let event = ServerEvent::OutputAudioDelta(AudioDelta {
-        event_id: None,
         response_id: None,
         item_id: None,
         output_index: None,

@@ -6,13 +6,12 @@ use bytes::Bytes;
 use memchr::memchr2;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::protocol::ids::{EventId, ItemId, ResponseId};
+use crate::protocol::ids::{ItemId, ResponseId};
 
-/// `response.output_audio.delta`: audio in the session's output format.
+/// `response.output_audio.delta`: audio in the session's output format. Of its `event_id` nobody makes anything.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs, reason = "the vendor's names, described in the vendor's reference")]
 pub struct AudioDelta {
-    pub event_id: Option<EventId>,
     pub response_id: Option<ResponseId>,
     pub item_id: Option<ItemId>,
     pub output_index: Option<u32>,
@@ -28,7 +27,7 @@ const MOST_MEMBERS: usize = 32;
 
 impl AudioDelta {
     /// The delta in a text frame, if that is a flat JSON object of the event's `type`, in which every string is
-    /// without escapes and every other value a plain number up to 2³²−1. None of any other frame: not of damaged
+    /// ASCII without escapes and every other value a plain number up to 2³²−1. None of any other frame: not of damaged
     /// ones, nor of some that the general decoder takes. What is read here, that reads no differently.
     pub fn scan(frame: &[u8]) -> Option<Self> {
         let mut rest = Rest(frame);
@@ -41,15 +40,14 @@ impl AudioDelta {
             match name {
                 // As a rule it is the first: other events are known by it without a look at the rest.
                 b"type" => once(&mut kind, KINDS.contains(&rest.string()?).then_some(())?)?,
-                b"event_id" => once(&mut delta.event_id, EventId::from_peer(rest.text()?)?)?,
                 b"response_id" => once(&mut delta.response_id, ResponseId::from_peer(rest.text()?)?)?,
                 b"item_id" => once(&mut delta.item_id, ItemId::from_peer(rest.text()?)?)?,
                 b"output_index" => once(&mut delta.output_index, rest.number()?)?,
                 b"content_index" => once(&mut delta.content_index, rest.number()?)?,
-                // Nothing but base64 is base64, so it is looked at only once.
+                // It is looked at when it is decoded.
                 b"delta" => once(&mut audio, rest.string()?)?,
                 other => {
-                    text(other)?;
+                    plain(other)?;
                     rest.any()?;
                 }
             }
@@ -73,10 +71,11 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.replace(value).is_none().then_some(())
 }
 
-/// What a string holds, if JSON allows it there (RFC 8259, 7).
-fn text(string: &[u8]) -> Option<&str> {
-    let text = str::from_utf8(string).ok()?;
-    (!text.bytes().any(|byte| byte < 0x20)).then_some(text)
+/// The string, if it is of ASCII characters that JSON allows there (RFC 8259, 7).
+fn plain(string: &[u8]) -> Option<&[u8]> {
+    // Looked at to the end, so that many are looked at in one step.
+    let is_plain = string.iter().fold(true, |plain, byte| plain & (0x20..0x80).contains(byte));
+    is_plain.then_some(string)
 }
 
 /// What of a frame has not been read. Each step is over white space first.
@@ -110,7 +109,7 @@ impl<'a> Rest<'a> {
     }
 
     fn text(&mut self) -> Option<&'a str> {
-        text(self.string()?)
+        str::from_utf8(plain(self.string()?)?).ok()
     }
 
     /// Digits, none of them a zero too many. What may follow is for the caller to say.
@@ -129,7 +128,7 @@ impl<'a> Rest<'a> {
     /// The value of a member that nobody knows.
     fn any(&mut self) -> Option<()> {
         self.skip_space();
-        if self.0.starts_with(b"\"") { self.text().map(drop) } else { self.number().map(drop) }
+        if self.0.starts_with(b"\"") { plain(self.string()?).map(drop) } else { self.number().map(drop) }
     }
 
     fn end(mut self) -> Option<()> {
@@ -142,7 +141,6 @@ impl<'a> Rest<'a> {
 #[serde_with::skip_serializing_none]
 #[derive(Serialize, Deserialize)]
 struct DeltaBody {
-    event_id: Option<EventId>,
     response_id: Option<ResponseId>,
     item_id: Option<ItemId>,
     output_index: Option<u32>,
@@ -157,7 +155,6 @@ impl<'de> Deserialize<'de> for AudioDelta {
             .decode_to_vec(body.delta.unwrap_or_default())
             .map_err(|_| de::Error::custom("delta is not base64"))?;
         Ok(Self {
-            event_id: body.event_id,
             response_id: body.response_id,
             item_id: body.item_id,
             output_index: body.output_index,
@@ -170,7 +167,6 @@ impl<'de> Deserialize<'de> for AudioDelta {
 impl Serialize for AudioDelta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         DeltaBody {
-            event_id: self.event_id.clone(),
             response_id: self.response_id.clone(),
             item_id: self.item_id.clone(),
             output_index: self.output_index,
@@ -188,7 +184,7 @@ mod tests {
     use super::*;
     use crate::protocol::realtime::{Decoded, ServerEvent};
 
-    const USUAL: &str = r#"{"type":"response.output_audio.delta","event_id":"e9","response_id":"resp_1","item_id":"item_é","output_index":0,"content_index":4294967295,"delta":"AAEC/w==","obfuscation":"x","sequence":7}"#;
+    const USUAL: &str = r#"{"type":"response.output_audio.delta","event_id":"e9","response_id":"resp_1","item_id":"item_~","output_index":0,"content_index":4294967295,"delta":"AAEC/w==","obfuscation":"x","sequence":7}"#;
 
     /// What both decoders make of a frame, which has to be the same if the quick one makes anything of it.
     #[track_caller]
@@ -203,9 +199,8 @@ mod tests {
     #[test]
     fn deltas_are_read_as_servers_write_them() {
         let usual = scanned(USUAL.as_bytes()).expect("a delta");
-        assert_eq!(usual.event_id, Some("e9".into()));
         assert_eq!(usual.response_id, Some("resp_1".into()));
-        assert_eq!(usual.item_id, Some("item_é".into()));
+        assert_eq!(usual.item_id, Some("item_~".into()));
         assert_eq!((usual.output_index, usual.content_index), (Some(0), Some(u32::MAX)));
         assert_eq!(usual.delta, [0, 1, 2, 255].as_slice());
         for same in [
@@ -252,9 +247,12 @@ mod tests {
             ("a control character in an id", USUAL.replace("resp_1", "resp\n1")),
             ("one in an unknown name", USUAL.replace("obfuscation", "obfuscati\u{1f}n")),
             ("one in an unknown value", USUAL.replace("\"x\"", "\"\0\"")),
+            ("an id beyond ASCII", USUAL.replace("resp_1", "resp_é")),
+            ("an unknown name beyond ASCII", USUAL.replace("obfuscation", "é")),
+            ("an unknown value beyond ASCII", USUAL.replace("\"x\"", "\"é\"")),
             ("one in the audio", USUAL.replace("AAEC", "AA\nEC")),
         ];
-        for name in ["type", "event_id", "response_id", "item_id", "delta"] {
+        for name in ["type", "response_id", "item_id", "delta"] {
             let twice =
                 format!("\"{name}\":\"AAAA\"").replace("\"type\":\"AAAA", "\"type\":\"response.audio.delta");
             others.push(("a member twice", with(&twice)));

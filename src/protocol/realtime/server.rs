@@ -73,7 +73,7 @@ pub struct Decoded {
 impl ServerEvent {
     /// Reads a text frame. Only text that is not a JSON object with a `type` is an error: a known event
     /// whose members are damaged comes back as its `type` alone, so that what waits for it goes on.
-    pub fn decode(frame: impl AsRef<[u8]>) -> Result<Decoded, DecodeError> {
+    pub fn decode(frame: &(impl AsRef<[u8]> + ?Sized)) -> Result<Decoded, DecodeError> {
         let frame = frame.as_ref();
         match AudioDelta::scan(frame) {
             Some(delta) => Ok(Decoded { event: Self::OutputAudioDelta(delta), damage: None }),
