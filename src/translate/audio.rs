@@ -117,7 +117,7 @@ impl Transcoder {
     }
 
     /// The samples of `first` and then of `rest`, in one buffer of exactly their size.
-    fn convert<T: Copy, U>(
+    fn convert<T: Copy, U: Clone>(
         &mut self,
         first: &[T],
         rest: &[T],

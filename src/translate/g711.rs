@@ -16,22 +16,22 @@ pub fn alaw_decode(code: u8) -> i16 {
 /// The mu-law code of a linear sample. Zero is 0xFF, the positive one of the two codes for zero.
 #[inline]
 pub fn mulaw_encode(sample: i16) -> u8 {
-    let magnitude = (u32::from(magnitude(sample) >> 2) + MULAW_BIAS).min(MULAW_LIMIT);
-    let segment = magnitude.ilog2() - MULAW_BIAS.ilog2();
-    let step = magnitude >> (segment + 1) & 0x0F;
+    let magnitude = (i32::from(magnitude(sample) >> 2) + MULAW_BIAS).min(MULAW_LIMIT);
+    // Exponent and first four bits of the mantissa are segment and step; no branch, and no count of leading zeros.
+    let code = ((magnitude as f32).to_bits() >> 19) - MULAW_FLOAT_BIAS;
     // G.711 inverts every bit on the line, so that silence is not a row of zeros.
-    !(sign(sample) | (segment << 4 | step) as u8)
+    !(sign(sample) | code as u8)
 }
 
 /// The A-law code of a linear sample. Zero is 0xD5; there is no code for zero itself, this one is worth 8.
 #[inline]
 pub fn alaw_encode(sample: i16) -> u8 {
     let magnitude = u32::from(magnitude(sample) >> 4);
-    // The two lowest segments have the same step size: below 16 the magnitude is the code.
-    let segment = (magnitude | 0x08).ilog2() - 3;
-    let step = magnitude >> segment.saturating_sub(1) & 0x0F;
+    // As for mu-law. The two lowest segments have the same step size: below 16 the magnitude is the code.
+    let code =
+        if magnitude < 16 { magnitude } else { ((magnitude as f32).to_bits() >> 19) - ALAW_FLOAT_BIAS };
     // G.711 sets the sign bit of positive values and inverts the even bits.
-    (sign(sample) ^ 0x80 | (segment << 4 | step) as u8) ^ ALAW_EVEN_BITS
+    (sign(sample) ^ 0x80 | code as u8) ^ ALAW_EVEN_BITS
 }
 
 /// The magnitude as the reference software takes it: one's complement, so -1 and 0 share an interval and a
@@ -78,8 +78,12 @@ const fn alaw_table() -> [i16; 256] {
 static MULAW: [i16; 256] = mulaw_table();
 static ALAW: [i16; 256] = alaw_table();
 
-const MULAW_BIAS: u32 = 33;
-const MULAW_LIMIT: u32 = 0x1FFF;
+const MULAW_BIAS: i32 = 33;
+const MULAW_LIMIT: i32 = 0x1FFF;
+/// What comes before segment 0 in the exponent of a number of type `f32`, shifted: it begins at 2^5.
+const MULAW_FLOAT_BIAS: u32 = (127 + 5) << 4;
+/// The same for A-law, where segment 1 begins at 2^4.
+const ALAW_FLOAT_BIAS: u32 = (127 + 3) << 4;
 const ALAW_EVEN_BITS: u8 = 0x55;
 
 #[cfg(test)]

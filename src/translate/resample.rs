@@ -4,8 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use kernel::{Kernel, LANES};
+use kernel::Kernel;
 
+mod filter;
 mod kernel;
 #[cfg(test)]
 mod quality;
@@ -27,8 +28,8 @@ pub struct Resampler {
     ahead: usize,
     /// Input samples before the current block that an output sample of it can still need.
     reach: usize,
-    /// `reach` samples of the past, then room for one block.
-    history: Vec<f32>,
+    /// The last `reach` samples.
+    history: Box<[i16]>,
 }
 
 impl Resampler {
@@ -40,7 +41,7 @@ impl Resampler {
     pub fn new(from_hz: u32, to_hz: u32) -> Self {
         let kernel = Kernel::shared(from_hz, to_hz);
         let reach = kernel.taps - 1 + (kernel.down - 1).div_ceil(kernel.up);
-        Self { kernel, rate: from_hz, ahead: 0, reach, history: vec![0.0; reach + BLOCK] }
+        Self { kernel, rate: from_hz, ahead: 0, reach, history: vec![0; reach].into() }
     }
 
     /// By how much the output lags behind the input: at most 2 ms. 1.75 ms between 16 and 24 kHz, both ways.
@@ -64,43 +65,49 @@ impl Resampler {
 
     /// [`push`](Resampler::push) for samples in any writing: each is read with `decode`, and what comes out is
     /// written with `encode` and appended to `output`.
-    pub fn convert<T: Copy, U>(
+    pub fn convert<T: Copy, U: Clone>(
         &mut self,
         input: &[T],
         decode: impl Fn(T) -> i16,
         output: &mut Vec<U>,
         encode: impl Fn(i16) -> U,
     ) {
+        // On the stack, so that what a stream keeps between two frames is small.
+        let mut samples = [0; LONGEST_REACH + BLOCK];
         for block in input.chunks(BLOCK) {
-            for (slot, &sample) in self.history[self.reach..].iter_mut().zip(block) {
-                *slot = f32::from(decode(sample));
+            let samples = &mut samples[..self.reach + block.len()];
+            let (past, new) = samples.split_at_mut(self.reach);
+            past.copy_from_slice(&self.history);
+            for (slot, &sample) in new.iter_mut().zip(block) {
+                *slot = decode(sample);
             }
-            self.filter_block(block.len(), output, &encode);
-            self.history.copy_within(block.len()..block.len() + self.reach, 0);
+            let start = output.len();
+            output.resize(start + self.output_len(block.len()), encode(0));
+            self.filter_block(samples, &mut output[start..], &encode);
+            self.history.copy_from_slice(&samples[block.len()..]);
         }
     }
 
-    /// Appends the output samples that `len` new samples, already in place, allow.
-    fn filter_block<U>(&mut self, len: usize, output: &mut Vec<U>, encode: impl Fn(i16) -> U) {
+    /// Fills `output` with all that these samples allow: `reach` of the past, then the new ones.
+    fn filter_block<U>(&mut self, samples: &[i16], output: &mut [U], encode: impl Fn(i16) -> U) {
         let Kernel { up, down, taps, .. } = *self.kernel;
-        let (whole_step, phase_step) = (down / up, down % up);
         // The first window ends with the newest input sample that is not later than the output sample.
         let back = self.ahead.div_ceil(up);
         let mut start = self.reach - back + 1 - taps;
         let mut phase = back * up - self.ahead;
+        self.ahead = self.ahead + (samples.len() - self.reach) * up - output.len() * down;
 
-        let total = self.ahead + len * up;
-        output.extend((0..total / down).map(|_| {
-            let value = dot(self.kernel.row(phase), &self.history[start..start + taps]);
+        let (whole_step, phase_step) = (down / up, down % up);
+        // Phase by phase: every `up`-th output sample has the same taps, and its window begins `down` later.
+        for first in 0..up.min(output.len()) {
+            filter::fill(self.kernel, phase, &samples[start..], &mut output[first..], &encode);
             start += whole_step;
             phase += phase_step;
             if phase >= up {
                 phase -= up;
                 start += 1;
             }
-            encode(round(value))
-        }));
-        self.ahead = total % down;
+        }
     }
 }
 
@@ -111,31 +118,10 @@ impl fmt::Debug for Resampler {
     }
 }
 
-/// The inner product in independent lanes: the order of additions is fixed, so the compiler may use vector
-/// registers without being allowed to reorder them.
-#[inline]
-fn dot(taps: &[f32], samples: &[f32]) -> f32 {
-    let (taps, samples) = (taps.as_chunks::<LANES>().0, samples.as_chunks::<LANES>().0);
-    let mut sums = [0.0; LANES];
-    for (taps, samples) in taps.iter().zip(samples) {
-        for lane in 0..LANES {
-            sums[lane] += taps[lane] * samples[lane];
-        }
-    }
-    // One after the other: a tree of additions makes the compiler fill only half of each register above.
-    sums.iter().sum()
-}
-
-/// To the nearest 16-bit value, halves to even, saturating. Adding 1.5 * 2^23 leaves the integer in the low bits
-/// of the mantissa, in two's complement; `f32::round` would be a library call per sample.
-#[inline]
-fn round(value: f32) -> i16 {
-    const SHIFT: f32 = 12_582_912.0;
-    (value.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + SHIFT).to_bits() as i16
-}
-
 /// Samples that are filtered at a time: a 20 ms frame of up to 24 kHz is one block.
 const BLOCK: usize = 512;
+/// The longest reach of any kernel: 2 ms to each side of the centre at 48 kHz, and a step of 6 samples.
+const LONGEST_REACH: usize = 2 * 96 + 6;
 
 #[cfg(test)]
 mod tests {
@@ -172,12 +158,6 @@ mod tests {
             let pieces = push_in_pieces(&mut Resampler::new(from, to), &input, &lengths);
             prop_assert_eq!(whole.len(), input.len() * to as usize / from as usize);
             prop_assert_eq!(whole, pieces);
-        }
-
-        #[test]
-        fn rounds_to_the_nearest_and_saturates(value in -100_000.0_f32..100_000.0) {
-            let expected = value.clamp(-32_768.0, 32_767.0).round_ties_even();
-            prop_assert_eq!(f32::from(round(value)), expected);
         }
     }
 

@@ -18,8 +18,12 @@ pub(super) struct Kernel {
     pub(super) taps: usize,
     /// The filter's delay, in input samples.
     pub(super) delay: usize,
+    /// Where the only tap of phase 0 is, if the filter leaves alone what lies on a sample of the input.
+    pub(super) untouched: Option<usize>,
+    /// So many bits of each coefficient are its fraction: see [`fraction_bits`].
+    pub(super) fraction_bits: u32,
     /// `up` rows of `taps` coefficients, the one for the oldest input sample first. Each row adds up to 1.
-    rows: Vec<f32>,
+    rows: Vec<i16>,
 }
 
 impl Kernel {
@@ -43,30 +47,68 @@ impl Kernel {
         let (up, down) = ((to_hz / common) as usize, (from_hz / common) as usize);
         if up == down {
             // Nothing to filter: the newest sample, as it is.
-            let mut rows = vec![0.0; LANES];
-            rows[LANES - 1] = 1.0;
-            return Self { up, down, taps: LANES, delay: 0, rows };
+            let mut row = [0.0; LANES];
+            row[LANES - 1] = 1.0;
+            return Self::quantise(up, down, 0, &row);
         }
         let band = Band::design(from_hz, to_hz, down);
         let taps = (2 * band.delay).next_multiple_of(LANES);
-        let mut rows = Vec::with_capacity(up * taps);
-        for phase in 0..up {
-            let row: Vec<f64> = (0..taps)
-                .map(|tap| (taps - 1 - tap) as f64 + phase as f64 / up as f64)
-                .map(|age| band.impulse_response(age - band.delay as f64))
-                .collect();
-            // With every row's sum exactly 1 a constant stays constant instead of humming at the input rate.
-            let sum: f64 = row.iter().sum();
-            rows.extend(row.iter().map(|tap| (tap / sum) as f32));
-        }
-        Self { up, down, taps, delay: band.delay, rows }
+        let age = |phase, tap| (taps - 1 - tap) as f64 + phase as f64 / up as f64;
+        let rows: Vec<f64> = (0..up)
+            .flat_map(|phase| (0..taps).map(move |tap| (phase, tap)))
+            .map(|(phase, tap)| band.impulse_response(age(phase, tap) - band.delay as f64))
+            .collect();
+        Self::quantise(up, down, band.delay, &rows)
+    }
+
+    /// The filter with these rows, each of them normalised and in 16 bits.
+    fn quantise(up: usize, down: usize, delay: usize, rows: &[f64]) -> Self {
+        let taps = rows.len() / up;
+        let fraction_bits = fraction_bits(rows.chunks_exact(taps));
+        let rows: Vec<i16> = rows.chunks_exact(taps).flat_map(|row| quantise(row, fraction_bits)).collect();
+        let untouched = sole_tap(&rows[..taps]);
+        Self { up, down, taps, delay, untouched, fraction_bits, rows }
     }
 
     /// The taps for an output sample that lies `phase / up` after the newest input sample of its window.
     #[inline]
-    pub(super) fn row(&self, phase: usize) -> &[f32] {
+    pub(super) fn row(&self, phase: usize) -> &[i16] {
         &self.rows[phase * self.taps..][..self.taps]
     }
+}
+
+/// How many bits a coefficient has after the point: as many as leave a tap in 16 bits and its products with the
+/// loudest samples, added up, in 32. No row's magnitudes add up to 4; where they do not even add up to 2 and no
+/// tap is 1, there is a bit to spare.
+fn fraction_bits<'a>(mut rows: impl Iterator<Item = &'a [f64]>) -> u32 {
+    let spares_a_bit = rows.all(|row| {
+        let sum: f64 = row.iter().sum();
+        row.iter().map(|tap| tap.abs()).sum::<f64>() < 1.99 * sum && row.iter().all(|tap| *tap < 0.99 * sum)
+    });
+    if spares_a_bit { 15 } else { 14 }
+}
+
+/// The place of the only tap that is not zero, if there is only one.
+fn sole_tap(row: &[i16]) -> Option<usize> {
+    let mut taps = row.iter().enumerate().filter(|(_, tap)| **tap != 0);
+    let (place, _) = taps.next()?;
+    taps.next().is_none().then_some(place)
+}
+
+/// The row in 16 bits, such that it adds up to exactly 1: so a constant stays constant instead of humming at the
+/// input rate. Of all such rows it is the nearest one: rounded down throughout, then up where most was lost.
+fn quantise(row: &[f64], fraction_bits: u32) -> Vec<i16> {
+    let one = 1 << fraction_bits;
+    let scale = f64::from(one) / row.iter().sum::<f64>();
+    let lost = |tap: usize| (row[tap] * scale).rem_euclid(1.0);
+    let mut rounded: Vec<i16> = row.iter().map(|tap| (tap * scale).floor() as i16).collect();
+    let missing = one - rounded.iter().copied().map(i32::from).sum::<i32>();
+    let mut by_loss: Vec<usize> = (0..row.len()).collect();
+    by_loss.sort_by(|&a, &b| lost(b).total_cmp(&lost(a)));
+    for &tap in by_loss.iter().take(missing as usize) {
+        rounded[tap] += 1;
+    }
+    rounded
 }
 
 /// What the filter lets through, in cycles per input sample.
@@ -139,7 +181,7 @@ fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Taps come in groups of this many, so that the inner product needs no remainder: two SSE registers, one AVX.
+/// Taps come in groups of this many, so that the inner product needs no remainder: one register of SSE2 or NEON.
 pub(super) const LANES: usize = 8;
 
 /// The upper end of the passband in cycles per sample of the lower rate: 0.85 of its Nyquist frequency.
@@ -165,7 +207,7 @@ mod tests {
         let (mut sum_re, mut sum_im) = (0.0, 0.0);
         for tap in (0..kernel.taps).rev() {
             for phase in 0..kernel.up {
-                let value = f64::from(kernel.row(phase)[tap]);
+                let value = f64::from(kernel.row(phase)[tap]) / f64::from(1 << kernel.fraction_bits);
                 (sum_re, sum_im) = (sum_re + value * re, sum_im + value * im);
                 (re, im) = (re * rotate_re - im * rotate_im, re * rotate_im + im * rotate_re);
             }
@@ -238,8 +280,33 @@ mod tests {
         for (from, to) in pairs() {
             let kernel = Kernel::shared(from, to);
             for phase in 0..kernel.up {
-                let sum: f64 = kernel.row(phase).iter().copied().map(f64::from).sum();
-                assert!((sum - 1.0).abs() < 1e-6, "{from} to {to}, phase {phase}: {sum}");
+                let sum: i32 = kernel.row(phase).iter().copied().map(i32::from).sum();
+                assert_eq!(sum, 1 << kernel.fraction_bits, "{from} to {to}, phase {phase}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_input_overflows_the_inner_product() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            for phase in 0..kernel.up {
+                let sum: i64 = kernel.row(phase).iter().map(|&tap| i64::from(tap).abs()).sum();
+                // The loudest sample there is, everywhere with the sign of its tap, and then the rounding.
+                let largest = sum * i64::from(i16::MIN).abs() + (1 << (kernel.fraction_bits - 1));
+                assert!(largest <= i64::from(i32::MAX), "{from} to {to}, phase {phase}: {largest}");
+            }
+        }
+    }
+
+    #[test]
+    fn upwards_the_input_samples_themselves_are_left_alone() {
+        for (from, to) in pairs() {
+            let kernel = Kernel::shared(from, to);
+            let place = (to > from).then(|| kernel.taps - 1 - kernel.delay);
+            assert_eq!(kernel.untouched, place, "{from} to {to}");
+            if let Some(place) = place {
+                assert_eq!(i32::from(kernel.row(0)[place]), 1 << kernel.fraction_bits, "{from} to {to}");
             }
         }
     }
