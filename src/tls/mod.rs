@@ -5,7 +5,10 @@ mod certificate;
 mod own;
 mod validity;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+};
 
 use rustls::{
     ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, WantsVerifier, WantsVersions,
@@ -25,12 +28,26 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 /// What a client of HTTP/1.1 needs for verified TLS. Certificates are verified against the authorities that
 /// browsers trust, and against `more` of them, which have to be valid.
 ///
-/// There is one such value for the process, unless there are authorities of somebody's own, so that sessions
-/// to the same server are resumed.
+/// For the same authorities it is the same value in the whole process for as long as anybody has it, so that sessions to the
+/// same server are resumed, whoever began them. Who trusts somebody else resumes none of them.
 pub fn client_config(more: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
-    static USUAL: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    if more.is_empty() { Arc::clone(USUAL.get_or_init(|| trusting(&[]))) } else { trusting(more) }
+    static USUAL: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| trusting(&[]));
+    static OTHERS: LazyLock<Mutex<Others>> = LazyLock::new(Mutex::default);
+    if more.is_empty() {
+        return Arc::clone(&USUAL);
+    }
+    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = others.get(more).and_then(Weak::upgrade) {
+        return config;
+    }
+    others.retain(|_, config| config.strong_count() > 0);
+    let config = trusting(more);
+    others.insert(more.to_vec(), Arc::downgrade(&config));
+    config
 }
+
+/// What trusts authorities of somebody's own, by those.
+type Others = HashMap<Vec<CertificateDer<'static>>, Weak<ClientConfig>>;
 
 /// Reads authorities from a PEM file, at least one.
 ///
@@ -74,4 +91,24 @@ fn with_versions<S: ConfigSide>(builder: ConfigBuilder<S, WantsVersions>) -> Con
 fn http_1_1_client(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
     Arc::new(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{certificate::tests::generated, *};
+
+    #[test]
+    fn there_is_one_value_for_the_same_authorities_while_it_is_used() {
+        let authority = || generated("authority.example").cert.der().clone();
+        let [first, second] = [authority(), authority()];
+        let config = client_config(std::slice::from_ref(&first));
+        assert!(Arc::ptr_eq(&config, &client_config(std::slice::from_ref(&first))));
+        for others in [vec![], vec![second.clone()], vec![first.clone(), second]] {
+            assert!(!Arc::ptr_eq(&config, &client_config(&others)));
+        }
+        assert!(Arc::ptr_eq(&client_config(&[]), &client_config(&[])));
+        let last = Arc::downgrade(&config);
+        drop(config);
+        assert!(last.upgrade().is_none(), "it is kept for nobody");
+    }
 }
