@@ -27,6 +27,7 @@
 //! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
+//! | [`dns`] | Host names: what the operating system says of them, shared for a moment |
 //! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
@@ -36,7 +37,7 @@
 //! | [`cli`] | The commands |
 //!
 //! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`, and `functions` stands beside the
-//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket`, `tls` and `identity` are beside them:
+//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket`, `dns`, `tls` and `identity` are beside them:
 //! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
 //! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
 //! knows the client's messages, and asks the built-in function for the time.
@@ -62,6 +63,7 @@
 pub mod actors;
 pub mod cli;
 pub mod config;
+pub mod dns;
 pub mod functions;
 pub mod gate;
 pub mod identity;

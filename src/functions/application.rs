@@ -1,7 +1,7 @@
 //! One call to an application: where it is, how often it is asked, and what it said. Knows what may be sent
 //! twice and which addresses may be called; nothing of turns and replies.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep};
@@ -16,10 +16,10 @@ use super::{
     connections::{Connections, dial},
     failure::Cause,
     request,
-    resolver::Resolver,
 };
 use crate::{
     config::{Functions, Route, Scrubber, Target},
+    dns::{Found, Resolver},
     tls::client_config,
     translate::functions::Endpoint,
 };
@@ -151,28 +151,37 @@ impl<'a> Application<'a> {
             if let Some(connection) = connections.take(&key).await {
                 return Ok(connection);
             }
-            let addresses = self.addresses(&key).await?;
-            return dial(&Arc::new(key), &addresses, tls).await;
+            let found = self.find(&key).await?;
+            let connection = dial(&Arc::new(key), found.addresses(), tls).await?;
+            found.reached();
+            return Ok(connection);
         }
         // What the name stands for is asked once. The answer is judged, and nothing else is connected to.
-        let mut addresses = self.addresses(&key).await?;
-        addresses.retain(|&address| may_be_called(address, &self.all.functions.allowed_endpoint_hosts));
+        let found = self.find(&key).await?;
+        let is_allowed = |address| may_be_called(address, &self.all.functions.allowed_endpoint_hosts);
+        let addresses: Vec<_> =
+            found.addresses().iter().copied().filter(|&address| is_allowed(address)).collect();
         let mut failure = Failure::AddressNotAllowed(Cause::new(&key, &"no address that may be called"));
         for address in addresses {
             key.address = Some(address);
-            if let Some(connection) = connections.take(&key).await {
-                return Ok(connection);
-            }
-            match dial(&Arc::new(key.clone()), &[address], tls.clone()).await {
+            let connection = match connections.take(&key).await {
+                Some(connection) => Ok(connection),
+                None => dial(&Arc::new(key.clone()), &[address], tls.clone()).await,
+            };
+            match connection {
                 Err(unreachable @ Failure::Unreachable(_)) => failure = unreachable,
+                Ok(connection) => {
+                    found.reached();
+                    return Ok(connection);
+                }
                 decided => return decided,
             }
         }
         Err(failure)
     }
 
-    async fn addresses(&self, key: &Key) -> Result<Vec<SocketAddr>, Failure> {
-        let found = self.all.resolver.addresses(&key.host, key.port).await;
+    async fn find(&self, key: &Key) -> Result<Found, Failure> {
+        let found = self.all.resolver.find(&key.host.to_string(), key.port).await;
         found.map_err(|error| Failure::Unreachable(Cause::new(key, &error)))
     }
 }

@@ -25,7 +25,6 @@ mod failure;
 mod framing;
 mod pool;
 mod request;
-mod resolver;
 #[cfg(test)]
 mod tests;
 

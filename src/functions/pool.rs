@@ -19,9 +19,11 @@ use super::{
     admission::{Admission, Ticket},
     application::Applications,
     executor::{Execute, FunctionExecutor, Load},
-    resolver::Resolver,
 };
-use crate::config::{DEFAULT_TIMEOUT, Functions};
+use crate::{
+    config::{DEFAULT_TIMEOUT, Functions},
+    dns::Resolver,
+};
 
 /// How many threads run functions. A call waits for the network and not for a processor; two, so that the
 /// calls of one thread are not held up by what another of its calls makes of a large answer.

@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::{
-    SUNNY, call, pool, route, run,
+    AMPLE, SUNNY, call, pool, route, run,
     server::{Server, answer},
     sunny,
 };
 use crate::{
     config::{Functions, Route},
-    functions::{ExecutorPool, resolver::Resolver},
+    dns::Resolver,
+    functions::ExecutorPool,
 };
 
 /// A server that answers with each of `answers` in turn, on a new connection each, then with the last; an
@@ -117,8 +118,8 @@ async fn a_server_that_does_not_listen_yet_is_retried() {
     let dead = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let (live, asked) = (server.address, Arc::<AtomicUsize>::default());
     let lookups = Arc::clone(&asked);
-    // Where the name leads to changes, as it does when a service moves.
-    let resolver = Resolver::new(move |_, _| {
+    // Where the name leads to changes, as it does when a service moves; what led nowhere is not used again.
+    let resolver = Resolver::new(AMPLE, move |_, _| {
         let address: SocketAddr = if lookups.fetch_add(1, Ordering::SeqCst) == 0 { dead } else { live };
         async move { Ok(vec![address]) }
     });

@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
-    SUNNY, call, pool, route, run,
+    AMPLE, SUNNY, call, pool, route, run,
     server::{Seen, Server, answer},
     sunny,
 };
+use crate::{config::Functions, dns::Resolver, functions::ExecutorPool};
 
 #[actix_web::test]
 async fn calls_one_after_another_share_a_connection() {
@@ -38,6 +39,28 @@ async fn a_server_that_closes_after_each_answer_without_a_word_loses_no_call() {
         assert_eq!(run(&pool).await, sunny(), "call {nth}");
     }
     assert_eq!((server.requests(), server.connections()), (500, 500));
+}
+
+#[actix_web::test]
+async fn connections_one_after_another_share_a_look_up() {
+    let server = Server::start(|mut peer| {
+        peer.request();
+        peer.send(answer("200 OK\r\nconnection: close", SUNNY).as_bytes());
+        peer.close();
+    });
+    let (address, asked) = (server.address, Arc::<AtomicUsize>::default());
+    let lookups = Arc::clone(&asked);
+    let resolver = Resolver::new(AMPLE, move |_, _| {
+        lookups.fetch_add(1, Relaxed);
+        async move { Ok(vec![address]) }
+    });
+    let routes = vec![route("http://app.example/run".parse().expect("a url"))];
+    let functions = Arc::new(Functions { routes, ..Functions::default() });
+    let pool = ExecutorPool::start_with(functions, resolver);
+    for _ in 0..3 {
+        assert_eq!(run(&pool).await, sunny());
+    }
+    assert_eq!((asked.load(Relaxed), server.connections()), (1, 3));
 }
 
 #[actix_web::test]

@@ -8,13 +8,14 @@ use std::{
 };
 
 use super::{
-    SUNNY, call, pool, route, run,
+    AMPLE, SUNNY, call, pool, route, run,
     server::{Peer, Server, answer},
     sunny, told,
 };
 use crate::{
     config::Functions,
-    functions::{ExecutorPool, Failure, resolver::Resolver},
+    dns::Resolver,
+    functions::{ExecutorPool, Failure},
 };
 
 const BROKEN: &str = "the connection ended before the function's answer did";
@@ -60,7 +61,7 @@ async fn a_name_that_nobody_has() {
     let lookups: [fn() -> io::Result<Vec<SocketAddr>>; 2] =
         [|| Ok(Vec::new()), || Err(io::Error::other("no such name"))];
     for lookup in lookups {
-        let resolver = Resolver::new(move |_, _| async move { lookup() });
+        let resolver = Resolver::new(AMPLE, move |_, _| async move { lookup() });
         let functions = Functions {
             routes: vec![route("http://nobody.example/".parse().expect("a url"))],
             ..Functions::default()
