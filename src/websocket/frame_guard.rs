@@ -8,6 +8,8 @@ pub struct FrameGuard {
     /// The header that is being collected; 14 bytes is the longest.
     header: [u8; 14],
     collected: usize,
+    /// How much of it there has to be before more can be said of it.
+    wanted: usize,
     /// Payload bytes of the current frame that are still to come.
     payload: u64,
     /// Those that have come.
@@ -38,7 +40,15 @@ impl Unacceptable {
 impl FrameGuard {
     /// A guard at the beginning of a stream; `limit` in bytes of payload.
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit as u64, header: [0; 14], collected: 0, payload: 0, come: 0, unacceptable: None }
+        Self {
+            limit: limit as u64,
+            header: [0; 14],
+            collected: 0,
+            wanted: SHORTEST_HEADER,
+            payload: 0,
+            come: 0,
+            unacceptable: None,
+        }
     }
 
     /// Follows the next chunk of the stream.
@@ -68,25 +78,42 @@ impl FrameGuard {
                 }
                 continue;
             }
-            let part = chunk.len().min(at + self.wanted() - self.collected);
-            let part = &chunk[at..part];
-            self.header[self.collected..][..part.len()].copy_from_slice(part);
-            self.collected += part.len();
-            at += part.len();
-            let Some((length, header)) = self.announced() else { continue };
+            self.header[self.collected] = chunk[at];
+            self.collected += 1;
+            at += 1;
+            if self.collected < self.wanted {
+                continue;
+            }
+            let [first, second, ..] = self.header;
+            let extended = match second & 0x7f {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            };
+            if self.collected < 2 + extended {
+                self.wanted = 2 + extended;
+                continue;
+            }
+            let length = match &self.header[2..2 + extended] {
+                [] => u64::from(second & 0x7f),
+                bytes => bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+            };
             if length > self.limit {
                 return self.refuse(Unacceptable::TooLarge);
             }
-            let (last, opcode) = (self.header[0] & 0x80 != 0, self.header[0] & 0x0f);
+            let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
             if opcode >= FIRST_CONTROL && (length > LONGEST_CONTROL || !last) {
                 return self.refuse(Unacceptable::ControlFrame);
             }
-            if self.collected < header {
+            let mask = if second & 0x80 == 0 { 0 } else { 4 };
+            if self.collected < 2 + extended + mask {
+                self.wanted = 2 + extended + mask;
                 continue;
             }
             self.payload = length;
             self.come = 0;
             self.collected = 0;
+            self.wanted = SHORTEST_HEADER;
             if length == 0 {
                 return Ok((at, true));
             }
@@ -103,38 +130,10 @@ impl FrameGuard {
     pub fn unfinished(&self) -> usize {
         if self.payload > 0 { self.come as usize } else { 0 }
     }
-
-    /// How much of the header there has to be before more can be said: its first two bytes, the payload length, all of
-    /// it.
-    fn wanted(&self) -> usize {
-        match self.sizes() {
-            None => 2,
-            Some((extended, _)) if self.collected < 2 + extended => 2 + extended,
-            Some((extended, mask)) => 2 + extended + mask,
-        }
-    }
-
-    /// The payload length, once that much of the header is there, and the header's.
-    fn announced(&self) -> Option<(u64, usize)> {
-        let (extended, mask) = self.sizes()?;
-        let length = match self.header[..self.collected].get(2..2 + extended)? {
-            [] => u64::from(self.header[1] & 0x7f),
-            bytes => bytes.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
-        };
-        Some((length, 2 + extended + mask))
-    }
-
-    /// The bytes that the extended payload length takes, and the mask, once the header says so.
-    fn sizes(&self) -> Option<(usize, usize)> {
-        let second = *self.header[..self.collected].get(1)?;
-        let extended = match second & 0x7f {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        Some((extended, if second & 0x80 == 0 { 0 } else { 4 }))
-    }
 }
+
+/// The header of a short frame without a mask, bytes; whether there is more to one is said in these.
+const SHORTEST_HEADER: usize = 2;
 
 /// The first of the opcodes of control frames.
 const FIRST_CONTROL: u8 = 8;
