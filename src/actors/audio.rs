@@ -14,8 +14,9 @@ const CLIENT_FRAME: usize = 256 * 1024;
 
 pub(super) struct AudioPath {
     plan: AudioPlan,
-    up: Transcoder,
-    down: Transcoder,
+    /// This one and the other are made for the first audio: a connection that is silent, or passed through, has none.
+    up: Option<Transcoder>,
+    down: Option<Transcoder>,
     header_due: bool,
 }
 
@@ -27,17 +28,13 @@ impl Default for AudioPath {
 
 impl AudioPath {
     pub(super) fn new(plan: AudioPlan) -> Self {
-        Self {
-            plan,
-            up: Transcoder::new(plan.client_input, plan.upstream_input),
-            down: Transcoder::new(plan.upstream_output, plan.client_output),
-            header_due: plan.wav,
-        }
+        Self { plan, up: None, down: None, header_due: plan.wav }
     }
 
     /// The client's audio in upstream's format; empty if it comes to no whole sample.
     pub(super) fn up(&mut self, audio: Bytes) -> Bytes {
-        self.up.push(audio)
+        let AudioPlan { client_input, upstream_input, .. } = self.plan;
+        self.up.get_or_insert_with(|| Transcoder::new(client_input, upstream_input)).push(audio)
     }
 
     /// Silence in upstream's format.
@@ -48,7 +45,9 @@ impl AudioPath {
 
     /// Upstream's audio in the client's format, in frames that a client takes.
     pub(super) fn down(&mut self, audio: Bytes) -> impl Iterator<Item = Bytes> + use<> {
-        let mut rest = self.down.push(audio);
+        let AudioPlan { upstream_output, client_output, .. } = self.plan;
+        let down = self.down.get_or_insert_with(|| Transcoder::new(upstream_output, client_output));
+        let mut rest = down.push(audio);
         if self.header_due && !rest.is_empty() {
             self.header_due = false;
             let mut whole = BytesMut::from(&wav_header(self.plan.client_output)[..]);
@@ -72,6 +71,14 @@ mod tests {
         assert_eq!(frames.iter().map(Bytes::len).collect::<Vec<_>>(), [CLIENT_FRAME, CLIENT_FRAME, 175_714]);
         assert_eq!(frames.concat(), audio);
         assert_eq!(path.down(Bytes::new()).count(), 0);
+    }
+
+    #[test]
+    fn what_converts_is_made_for_the_first_audio() {
+        let mut path = AudioPath::default();
+        assert!(path.up.is_none() && path.down.is_none());
+        assert_eq!(path.up(Bytes::from_static(&[0; 640])).len() % 2, 0);
+        assert!(path.up.is_some() && path.down.is_none());
     }
 
     #[test]
