@@ -22,10 +22,12 @@ mod figures;
 mod frames;
 #[path = "comparison/goals.rs"]
 mod goals;
+#[path = "comparison/linux.rs"]
+mod linux;
 #[path = "comparison/minimal.rs"]
 mod minimal;
-#[path = "comparison/process.rs"]
-mod process;
+#[path = "common/program.rs"]
+mod program;
 #[path = "comparison/results.rs"]
 mod results;
 #[path = "comparison/runs.rs"]
@@ -35,7 +37,7 @@ mod through;
 #[path = "comparison/upstream.rs"]
 mod upstream;
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, thread, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use tikv_jemallocator::Jemalloc;
@@ -76,7 +78,7 @@ enum Part {
 #[derive(Parser)]
 struct Arguments {
     /// How long each run is measured.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     seconds: u64,
     /// How often the runs are made, in turns; the figures are of all of them.
     #[arg(long, default_value_t = 3)]
@@ -148,6 +150,9 @@ async fn compare(arguments: &Arguments) -> Result<(), String> {
         let window = Duration::from_secs(arguments.seconds);
         let stage = Stage { upstreams, faults: faults.clone(), workers, window };
         println!("\nworkers = {workers}");
+        if thread::available_parallelism().is_ok_and(|processors| processors.get() <= workers) {
+            println!("the clients and the upstreams have no processor of their own");
+        }
         let results = measure(&stage, arguments).await?;
         goals::print(&results);
     }

@@ -17,6 +17,8 @@ mod gateway;
 mod load;
 #[path = "load/mock.rs"]
 mod mock;
+#[path = "common/program.rs"]
+mod program;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/stuck.rs"]

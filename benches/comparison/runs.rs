@@ -12,7 +12,7 @@ use crate::{
     clients::{self, Clients, FRAME, Seen},
     faults::Faults,
     figures::{Run, Window},
-    process::processor_time,
+    linux::processor_time,
     through::{Running, Through, Upstreams},
 };
 

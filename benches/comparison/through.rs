@@ -3,17 +3,16 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     thread,
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::process;
+use crate::{linux, program};
 
 /// The path that Deepgram's agent has.
 const AGENT: &str = "/v1/agent/converse";
@@ -77,7 +76,7 @@ impl Through {
                 let mut command = Command::new(env::current_exe().expect("Linux knows this program"));
                 command.arg("--minimal").arg(upstreams.realtime.to_string());
                 command.arg("--workers").arg(workers.to_string());
-                let (child, port) = says_where_it_listens(command);
+                let (child, port) = program::start(&mut command);
                 (Some(child), port, "/")
             }
             Self::Relayed | Self::Translated => {
@@ -92,17 +91,17 @@ impl Through {
 impl Running {
     /// Processor time so far, of the user and of the system, all threads.
     pub(crate) fn processor_time(&self) -> Duration {
-        self.processes().into_iter().map(process::processor_time).sum()
+        self.processes().into_iter().map(linux::processor_time).sum()
     }
 
     /// Resident memory, bytes.
     pub(crate) fn resident_memory(&self) -> usize {
-        self.processes().into_iter().map(process::resident_memory).sum()
+        self.processes().into_iter().map(|process| program::memory(process, "VmRSS")).sum()
     }
 
     fn processes(&self) -> Vec<u32> {
         let Some(child) = &self.child else { return Vec::new() };
-        let mut processes = process::children(child.id());
+        let mut processes = linux::children(child.id());
         processes.push(child.id());
         processes
     }
@@ -172,16 +171,5 @@ fn voxbridge(files: &Path, upstreams: Upstreams, workers: usize) -> (Child, u16)
     fs::write(&config, toml).expect("the configuration can be written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
     command.arg("--config").arg(config).env("RUST_LOG", "warn");
-    says_where_it_listens(command)
-}
-
-/// Starts a program that prints its address, and waits for that.
-fn says_where_it_listens(mut command: Command) -> (Child, u16) {
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("the program can be run");
-    let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-    let port = lines.map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("listening on http://127.0.0.1:")?;
-        Some(port.trim_end_matches('/').parse().expect("the line ends with the port"))
-    });
-    (child, port.expect("the program says where it listens"))
+    program::start(&mut command)
 }

@@ -4,13 +4,12 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
 };
 
 use tempfile::TempDir;
 
-use crate::mock::Protocol;
+use crate::{mock::Protocol, program};
 
 /// Where healthy sessions are served.
 pub(crate) const HEALTHY: &str = "/healthy";
@@ -49,14 +48,9 @@ impl Gateway {
         fs::write(&config, toml).expect("the configuration can be written");
         let log = File::create(files.path().join("log")).expect("the log file can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
-        command.arg("--config").arg(config).env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().expect("the gateway's binary can be run");
-        let lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let port = lines.map_while(Result::ok).find_map(|line| {
-            let (_, port) = line.split_once("listening on http://127.0.0.1:")?;
-            Some(port.trim_end_matches('/').parse().expect("the line ends with the port"))
-        });
-        Self { child, port: port.expect("the gateway says where it listens"), files }
+        command.arg("--config").arg(config).env("RUST_LOG", "warn").stderr(log);
+        let (child, port) = program::start(&mut command);
+        Self { child, port, files }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -65,19 +59,12 @@ impl Gateway {
 
     /// Resident memory, bytes.
     pub(crate) fn resident_memory(&self) -> usize {
-        self.status("VmRSS:")
+        program::memory(self.child.id(), "VmRSS")
     }
 
     /// The most that it ever was, bytes.
     pub(crate) fn highest_memory(&self) -> usize {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, what: &str) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("the gateway is running");
-        let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("Linux tells it");
-        line.trim().trim_end_matches(" kB").parse::<usize>().expect("it is in kB") * 1024
+        program::memory(self.child.id(), "VmHWM")
     }
 
     /// How many sessions it has ended by itself, by cause.

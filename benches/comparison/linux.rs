@@ -1,4 +1,4 @@
-//! What Linux says of a process. Knows nothing of what it does.
+//! What Linux says of a process and its time. Knows nothing of what it does.
 
 use std::{fs, time::Duration};
 
@@ -12,17 +12,6 @@ pub(crate) fn processor_time(process: u32) -> Duration {
         stat.split(' ').next().and_then(|time| time.parse::<u64>().ok()).expect("it begins with the time")
     });
     Duration::from_nanos(nanoseconds.sum())
-}
-
-/// Resident memory, bytes.
-pub(crate) fn resident_memory(process: u32) -> usize {
-    status(process, "VmRSS:")
-}
-
-fn status(process: u32, what: &str) -> usize {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is running");
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("Linux tells it");
-    line.trim().trim_end_matches(" kB").parse::<usize>().expect("it is in kB") * 1024
 }
 
 /// The processes that this one has started.
