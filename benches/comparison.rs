@@ -105,6 +105,9 @@ struct Arguments {
     /// Be the minimal translator, in front of the upstream at this port.
     #[arg(long, hide = true)]
     minimal: Option<u16>,
+    /// The read buffer of the minimal translator, bytes.
+    #[arg(long, hide = true, requires = "minimal")]
+    read_buffer: Option<usize>,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -115,7 +118,8 @@ fn main() -> ExitCode {
     if let Err(error) = rlimit::increase_nofile_limit(DESCRIPTORS) {
         eprintln!("the limit of open files stays: {error}");
     }
-    if let Some(upstream) = arguments.minimal {
+    if let Some(port) = arguments.minimal {
+        let upstream = minimal::Upstream { port, read_buffer: arguments.read_buffer };
         minimal::serve(upstream, arguments.workers[0]);
         return ExitCode::FAILURE;
     }

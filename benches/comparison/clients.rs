@@ -142,7 +142,7 @@ impl Clients {
     }
 }
 
-/// A whole life of a session that says nothing: opened, and closed with the other side's consent.
+/// A whole life of a session that says nothing: opened, closed, and hung up by the other side.
 ///
 /// # Errors
 ///
@@ -151,14 +151,13 @@ pub(crate) async fn open_and_close(port: u16, path: &str) -> Result<(), String> 
     let (mut stream, mut incoming) = open(port, path).await?;
     let closed = async {
         stream.write_all(&frames::masked(CLOSE, &1000_u16.to_be_bytes())).await?;
+        let mut consents = false;
         loop {
             while let Some(frame) = incoming.next().map_err(io::Error::other)? {
-                if frame.opcode == CLOSE {
-                    return Ok(());
-                }
+                consents |= frame.opcode == CLOSE;
             }
             if !incoming.fill(&mut stream).await? {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                return if consents { Ok(()) } else { Err(io::Error::from(io::ErrorKind::UnexpectedEof)) };
             }
         }
     };

@@ -32,7 +32,10 @@ pub(crate) fn print(results: &Results) {
         };
         let node = ratio(Through::Translated, Through::Nginx) * NGINX_US / NODE_US;
         let at = |what: &str| format!("{sessions} sessions, {what}");
-        goal(&at("translated / minimal"), ratio(Through::Translated, Through::Minimal), OF_MINIMAL);
+        for minimal in [Through::Minimal, Through::Tuned] {
+            let what = format!("translated / {}", minimal.name());
+            goal(&at(&what), ratio(Through::Translated, minimal), OF_MINIMAL);
+        }
         goal(&at("translated / Node.js scaled by nginx"), node, OF_NODE);
         goal(&at("relayed / nginx"), ratio(Through::Relayed, Through::Nginx), OF_NGINX);
         let minimal = ratio(Through::Minimal, Through::Nginx);
@@ -41,11 +44,13 @@ pub(crate) fn print(results: &Results) {
         }
     }
     let at = |through| results.talking(P99_AT, through);
-    if let (Some(direct), Some(minimal), Some(translated)) =
-        (at(Through::Nothing), at(Through::Minimal), at(Through::Translated))
-    {
-        let what = format!("{P99_AT} sessions, p99 added, us");
-        goal(&what, translated.added(direct), minimal.added(direct));
+    for minimal in [Through::Minimal, Through::Tuned] {
+        if let (Some(direct), Some(yardstick), Some(translated)) =
+            (at(Through::Nothing), at(minimal), at(Through::Translated))
+        {
+            let what = format!("{P99_AT} sessions, p99 added, us ({})", minimal.name());
+            goal(&what, translated.added(direct), yardstick.added(direct));
+        }
     }
     for through in [Through::Translated, Through::Relayed] {
         let name = through.name();

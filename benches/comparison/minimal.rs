@@ -1,6 +1,9 @@
 //! The yardstick: the least that a translator between the two protocols can be, on tokio-tungstenite. A thread has one
 //! runtime, a session two tasks; audio goes through a linear interpolation and base64 and meets no JSON parser. It keeps
 //! no order, no budget and no deadline, and knows nothing of the gateway.
+//!
+//! The library's read buffer is the dearest thing about it: 128 KiB of it are cleared before each read, if nobody says
+//! otherwise.
 
 use std::{io, net, sync::LazyLock, thread};
 
@@ -20,17 +23,21 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, protocol::WebSocketConfig},
 };
 
-/// A buffer is made anew for what is left of it at each read, so it has room for a few frames and no more.
-const READ_BUFFER: usize = 4 * 1024;
-
 static AUDIO_DELTA: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"response.output_audio.delta\""));
 static DELTA: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\"delta\":\""));
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Serves in front of an upstream at this port, with so many threads, until the process is killed. Says where it
-/// listens.
-pub(crate) fn serve(upstream: u16, workers: usize) {
+/// What a session goes on with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
+    /// The read buffer of each socket, bytes; the library's own, without.
+    pub(crate) read_buffer: Option<usize>,
+}
+
+/// Serves in front of an upstream, with so many threads, until the process is killed. Says where it listens.
+pub(crate) fn serve(upstream: Upstream, workers: usize) {
     let others: Vec<_> = (1..workers).map(|_| worker(upstream)).collect();
     runtime().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
@@ -49,7 +56,7 @@ pub(crate) fn serve(upstream: u16, workers: usize) {
 }
 
 /// Another thread, which serves what it is given.
-fn worker(upstream: u16) -> mpsc::UnboundedSender<net::TcpStream> {
+fn worker(upstream: Upstream) -> mpsc::UnboundedSender<net::TcpStream> {
     let (given, mut streams) = mpsc::unbounded_channel();
     thread::spawn(move || {
         runtime().block_on(async {
@@ -66,13 +73,14 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
 }
 
-async fn session(client: TcpStream, upstream: u16) -> Result<(), Error> {
-    let config = Some(WebSocketConfig::default().read_buffer_size(READ_BUFFER));
+async fn session(client: TcpStream, upstream: Upstream) -> Result<(), Error> {
+    let Upstream { port, read_buffer } = upstream;
+    let config = read_buffer.map(|bytes| WebSocketConfig::default().read_buffer_size(bytes));
     client.set_nodelay(true)?;
     let client = accept_async_with_config(client, config).await?;
-    let stream = TcpStream::connect(("127.0.0.1", upstream)).await?;
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
-    let url = format!("ws://127.0.0.1:{upstream}/v1/realtime?model=gpt-realtime");
+    let url = format!("ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime");
     let (upstream, _) = client_async_with_config(url, stream, config).await?;
     let (to_client, from_client) = client.split();
     let (to_upstream, from_upstream) = upstream.split();

@@ -19,6 +19,9 @@ const AGENT: &str = "/v1/agent/converse";
 /// Where the gateway translates.
 const TRANSLATED: &str = "/openai";
 
+/// Room for a few frames, bytes.
+const FEW_FRAMES: usize = 4 * 1024;
+
 /// What can stand between the clients and an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Through {
@@ -26,8 +29,10 @@ pub(crate) enum Through {
     Nothing,
     /// nginx as a tunnel: after the upgrade it copies bytes.
     Nginx,
-    /// The yardstick of translators.
+    /// The yardstick of translators, with what its library takes for granted.
     Minimal,
+    /// The same, but for a read buffer that suits it.
+    Tuned,
     /// The gateway with a Deepgram backend.
     Relayed,
     /// The gateway with an OpenAI backend.
@@ -50,14 +55,15 @@ pub(crate) struct Running {
 }
 
 impl Through {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Nothing, Self::Nginx, Self::Relayed, Self::Minimal, Self::Translated];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Nothing, Self::Nginx, Self::Relayed, Self::Minimal, Self::Tuned, Self::Translated];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nothing => "direct",
             Self::Nginx => "nginx",
             Self::Minimal => "minimal",
+            Self::Tuned => "minimal, tuned",
             Self::Relayed => "relayed",
             Self::Translated => "translated",
         }
@@ -72,10 +78,13 @@ impl Through {
                 let (child, port) = nginx(files.path(), upstreams.voice_agent, workers);
                 (Some(child), port, AGENT)
             }
-            Self::Minimal => {
+            Self::Minimal | Self::Tuned => {
                 let mut command = Command::new(env::current_exe().expect("Linux knows this program"));
                 command.arg("--minimal").arg(upstreams.realtime.to_string());
                 command.arg("--workers").arg(workers.to_string());
+                if self == Self::Tuned {
+                    command.arg("--read-buffer").arg(FEW_FRAMES.to_string());
+                }
                 let (child, port) = program::start(&mut command);
                 (Some(child), port, "/")
             }

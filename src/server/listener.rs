@@ -149,7 +149,7 @@ where
         .client_disconnect_timeout(FAREWELL)
         .on_connect_ext(move |guard: &HeadGuard<T>, data: &mut Extensions| {
             keep_socket(tcp(guard.io()), data);
-            data.insert(guard.answering());
+            data.insert(guard.life());
         })
         .h1(map_config(app, |()| AppConfig::default()))
 }

@@ -51,7 +51,7 @@ use crate::{
 use destination::Own;
 use drain::Ended;
 use generation::{Generation, OwnAddress, Worker};
-use head_guard::Answering;
+use head_guard::Life;
 use listener::{Face, Listener};
 use sessions::Sessions;
 
@@ -123,12 +123,13 @@ impl Server {
                     let answer = service.call(request);
                     async move {
                         let answer = answer.await?;
-                        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
-                            && let Some(answering) = answer.request().conn_data::<Answering>()
-                        {
-                            answering.end();
-                        }
-                        Ok(answer)
+                        let life = answer.request().conn_data::<Life>().cloned();
+                        Ok(match life {
+                            Some(life) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                                answer.map_body(|_, body| life.becomes_websocket(body))
+                            }
+                            _ => answer,
+                        })
                     }
                 })
                 .default_service(web::to(upgrade::at_its_path));

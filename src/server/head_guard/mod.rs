@@ -2,23 +2,23 @@
 //! whole, small and certain. The codec allows four times as much, panics at the name of a header of more than 64 KiB,
 //! and answers what it refuses without a body. Knows no path and nothing of what bodies or frames say.
 //!
-//! It also sees to it that answers are read: the codec waits for ever for a peer that takes none.
+//! It also sees to it that answers are read: the codec waits for ever for a peer that takes none. And it ends our side of
+//! a WebSocket that has been closed: the codec would wait a while for more of what it takes for a request.
 //!
 //! A head that is refused is the end of what the codec reads. It gives the answers that are due to earlier requests, and
 //! shuts the connection down: that is when the refusal is written.
 
 mod body;
 mod head;
+mod life;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    cell::Cell,
     io, mem,
     net::SocketAddr,
     pin::Pin,
-    rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
@@ -31,7 +31,10 @@ use tokio::{
 
 use body::{Body, Followed};
 use head::{Head, LONGEST, judge};
+use life::Part;
 use refusal::Refusal;
+
+pub(super) use life::Life;
 
 use super::{refusal_log::line_of, refuse::Refuse};
 
@@ -70,18 +73,9 @@ pub(super) struct HeadGuard<T> {
     refusal: Option<Bytes>,
     /// When the answers that have no room have to be read.
     unread: Option<Pin<Box<Sleep>>>,
-    answering: Answering,
-}
-
-/// Whether a connection still answers requests. Once it is a WebSocket, whoever writes to it looks after its peer.
-#[derive(Debug, Clone)]
-pub(super) struct Answering(Rc<Cell<bool>>);
-
-impl Answering {
-    /// From now on the connection is something else.
-    pub(super) fn end(&self) {
-        self.0.set(false);
-    }
+    life: Life,
+    /// Our side has been ended, behind all that a WebSocket had to say.
+    ended: bool,
 }
 
 /// What the next byte belongs to.
@@ -105,13 +99,14 @@ impl<T> HeadGuard<T> {
             deadline: timer(HEAD_PATIENCE),
             refusal: None,
             unread: None,
-            answering: Answering(Rc::new(Cell::new(true))),
+            life: Life::default(),
+            ended: false,
         }
     }
 
-    /// By which to tell that it answers no more requests.
-    pub(super) fn answering(&self) -> Answering {
-        self.answering.clone()
+    /// By which to tell what has become of it.
+    pub(super) fn life(&self) -> Life {
+        self.life.clone()
     }
 
     /// The connection itself.
@@ -201,7 +196,7 @@ impl<T> HeadGuard<T> {
 
     /// Whether the time for reading answers is over.
     fn is_unread(&mut self, task: &mut Context<'_>) -> bool {
-        if !self.answering.0.get() {
+        if self.life.part() != Part::Requests {
             self.unread = None;
         }
         self.unread.as_mut().is_some_and(|deadline| deadline.as_mut().poll(task).is_ready())
@@ -292,16 +287,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for HeadGuard<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for HeadGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(task, bytes);
-        if written.is_pending() && self.answering.0.get() && self.unread.is_none() {
+        if written.is_pending() && self.life.part() == Part::Requests && self.unread.is_none() {
             self.unread = timer(ANSWER_PATIENCE);
         }
         if self.is_unread(task) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { written }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(Pin::new(&mut self.io).poll_flush(task));
+        ready!(Pin::new(&mut self.io).poll_flush(task))?;
         self.unread = None;
-        Poll::Ready(flushed)
+        if self.life.part() == Part::Over && !self.ended {
+            ready!(Pin::new(&mut self.io).poll_shutdown(task))?;
+            self.ended = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Says why, if there is a reason, and ends the connection. What the peer still sends is read for a while, or the

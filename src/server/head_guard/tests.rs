@@ -4,10 +4,12 @@ use std::io::ErrorKind;
 
 use actix_codec::Decoder;
 use actix_http::h1::{Codec, Message, MessageType};
+use actix_web::body::BoxBody;
 use proptest::prelude::*;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::{LocalSet, yield_now},
+    time::timeout,
 };
 
 use super::{head::LONGEST, *};
@@ -301,4 +303,35 @@ proptest! {
             rest = &rest[end..];
         }
     }
+}
+
+#[tokio::test]
+async fn our_side_of_a_websocket_ends_with_what_it_has_to_say() {
+    let (mut guard, mut peer) = guard();
+    let body = guard.life().becomes_websocket(BoxBody::new("words"));
+    guard.write_all(b"words").await.expect("there is room");
+    guard.flush().await.expect("a pipe can be flushed");
+    drop(body);
+    guard.flush().await.expect("a pipe can be flushed");
+    let mut said = String::new();
+    // While the guard lives on.
+    let read = timeout(Duration::from_secs(5), peer.read_to_string(&mut said));
+    read.await.expect("our side ends").expect("text");
+    assert_eq!(said, "words");
+    // The peer can still be heard, and the end be flushed as often as the codec likes.
+    peer.write_all(b"x").await.expect("that side is open");
+    guard.flush().await.expect("a pipe can be flushed");
+    guard.shutdown().await.expect("a pipe can be shut down");
+}
+
+#[tokio::test]
+async fn what_has_been_answered_ends_nothing() {
+    let (mut guard, mut peer) = guard();
+    guard.write_all(b"answer").await.expect("there is room");
+    guard.flush().await.expect("a pipe can be flushed");
+    guard.write_all(b"another").await.expect("the connection goes on");
+    drop(guard);
+    let mut said = String::new();
+    peer.read_to_string(&mut said).await.expect("text");
+    assert_eq!(said, "answeranother");
 }
