@@ -57,7 +57,8 @@ impl InForce {
 pub(super) struct Updates {
     in_force: InForce,
     waiting: VecDeque<Update>,
-    in_flight: Option<InFlight>,
+    /// Boxed: most of the time there is none, and it would be half of the gate.
+    in_flight: Option<Box<InFlight>>,
     /// Changes that were given up; their answers may still come.
     given_up: u32,
 }
@@ -267,7 +268,7 @@ impl Gate {
             session: Some(session),
         })));
         let deadline = now + self.patience();
-        self.updates.in_flight = Some(InFlight { event_id, update, prompt, deadline });
+        self.updates.in_flight = Some(Box::new(InFlight { event_id, update, prompt, deadline }));
     }
 
     /// `session.updated` while a change is under way: it is in force. False if none is, or if this answers one
@@ -280,7 +281,8 @@ impl Gate {
             return false;
         }
         *given_up = 0;
-        let Some(InFlight { update, prompt, .. }) = self.updates.in_flight.take() else { return false };
+        let Some(sent) = self.updates.in_flight.take() else { return false };
+        let InFlight { update, prompt, .. } = *sent;
         self.updates.in_force.prompt = prompt;
         let Change { session, think_model, endpoints, .. } = update.change;
         if think_model.is_some() {
@@ -297,7 +299,8 @@ impl Gate {
 
     /// Upstream refused the change that is under way: nothing of it is in force.
     pub(super) fn change_refused(&mut self, error: &ErrorBody, now: Instant) {
-        let Some(InFlight { mut update, .. }) = self.updates.in_flight.take() else { return };
+        let Some(sent) = self.updates.in_flight.take() else { return };
+        let InFlight { mut update, .. } = *sent;
         let about_voice =
             error.code.as_deref() == Some("cannot_update_voice") && Rule::OneSessionUpdate.is_on();
         if about_voice && take_voice(&mut update.change.session) {
