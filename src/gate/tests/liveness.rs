@@ -1,12 +1,19 @@
 //! Section 6 and 8: who is silent is asked, who stays silent is gone, and who says too much is not read for a while.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     scenario::{Scenario, at, check, component, deepgram, due, fresh},
     words::{audio_delta, client, created, inject, microphone, session_updated, speech_started},
 };
-use crate::gate::{Effect, Input, Leg};
+use crate::{
+    config::{Backend, BackendUrl},
+    gate::{CloseReason, Effect, Gate, Input, Leg, Limits, UpstreamError},
+};
 
 fn pinged(scenario: Scenario) -> Scenario {
     scenario.limits(|limits| limits.ping_interval = Some(Duration::from_secs(20)))
@@ -31,6 +38,22 @@ fn a_client_that_is_silent_is_pinged_and_gone_after_as_long_again() {
         run.happen(39_999, sign);
         assert_eq!(run.due_ms(), Some(59_999), "it is asked again, not cut off");
     }
+}
+
+/// A busy thread gets late to its timers: the time is also looked at when something else happens.
+#[test]
+fn what_comes_after_a_deadline_finds_it_over() {
+    let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned()));
+    let mut limits = Limits::new(&backend, Duration::from_secs(60));
+    limits.ping_interval = None;
+    let mut gate = Gate::new(Arc::new(backend), limits, "id".to_owned());
+    let now = Instant::now();
+    let _ = gate.handle(Input::ClientConnected, now);
+    let dial = gate.deadline().expect("the dial has a time");
+    let _ = gate.handle(Input::ClientAlive, dial - Duration::from_millis(1));
+    assert_eq!(gate.close_reason(), None);
+    let _ = gate.handle(Input::ClientAlive, dial);
+    assert_eq!(gate.close_reason(), Some(&CloseReason::Unreachable(UpstreamError::TimedOut)));
 }
 
 #[test]
