@@ -26,7 +26,7 @@
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
 //! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
-//! | [`websocket`] | Dialling, fragments, frame headers: what the codecs leave to their users |
+//! | [`websocket`] | Dialling, fragments, frame headers, frames to upstream: what the codecs leave to their users |
 //! | [`dns`] | Host names: what the operating system says of them, shared for a moment |
 //! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
