@@ -23,6 +23,7 @@ mod trace;
 mod upstream_pumps;
 mod upstream_session;
 mod upstream_socket;
+mod witness;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -53,6 +54,7 @@ use ordering_gate::GateParts;
 use reader::Reader;
 use state_machine::StateMachine;
 use upstream_session::UpstreamSession;
+use witness::WitnessParts;
 
 /// How many messages a mailbox takes before one is refused. It is far more than the frames of a window on
 /// each side, their deliveries and the frames of one read, so that a full mailbox is a bug.
@@ -148,12 +150,15 @@ pub fn spawn_connection<G: 'static>(
             socket: request.conn_data::<ClientSocket>().cloned(),
             upstream: upstream.start().recipient(),
             account,
-            trace,
-            log_content: runtime.log_content,
-            scrubber: Rc::clone(runtime.dialer.scrubber()),
+            trace: trace.clone(),
             functions: runtime.functions.clone(),
             traceparent: traceparent.map(str::to_owned),
             on_end: Box::new(on_end),
+        },
+        WitnessParts {
+            trace,
+            log_content: runtime.log_content,
+            scrubber: Rc::clone(runtime.dialer.scrubber()),
         },
     ));
     Ok(Connection { response, gate })

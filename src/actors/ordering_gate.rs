@@ -14,22 +14,21 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
     WrapFuture,
 };
-use log::Level;
 
 use super::{
     ClientSocket, Drain, Shutdown, Trace,
     audio::AudioPath,
     budget::{Account, Part, Standing},
     client_reading::ReadSwitch,
-    describe::{describe_effect, describe_input, leg_name, log_level},
+    describe::leg_name,
     messages::{FromLeg, ToClient, ToUpstream},
     state_machine::StateMachine,
+    witness::{Witness, WitnessParts},
 };
 use crate::{
-    config::Scrubber,
-    functions::{Call, ExecutorPool, Outcome},
-    gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, Severity, UpstreamFrame},
-    protocol::{ids::CallId, log_field},
+    functions::{Call, ExecutorPool},
+    gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, UpstreamFrame},
+    protocol::ids::CallId,
 };
 
 /// The actor.
@@ -40,8 +39,7 @@ pub struct OrderingGate {
     timer: Option<(Instant, SpawnHandle)>,
     /// Functions that run; stopping one that waits here cancels it.
     calls: HashMap<CallId, SpawnHandle>,
-    opened: Instant,
-    steps: u64,
+    witness: Witness,
     /// How the connection stood to the process's budget when the gate was last told.
     standing: Standing,
 }
@@ -55,9 +53,6 @@ pub(super) struct GateParts {
     /// What the connection holds of the process's budget.
     pub(super) account: Rc<Account>,
     pub(super) trace: Trace,
-    pub(super) log_content: bool,
-    /// What upstream may quote, of frames that are passed through, stands in no line.
-    pub(super) scrubber: Rc<Scrubber>,
     /// Runs functions.
     pub(super) functions: ExecutorPool,
     /// The client's `traceparent` header, for the functions' applications.
@@ -78,15 +73,14 @@ fn clock() -> Instant {
 }
 
 impl OrderingGate {
-    pub(super) fn new(gate: StateMachine, parts: GateParts) -> Self {
+    pub(super) fn new(gate: StateMachine, parts: GateParts, witness: WitnessParts) -> Self {
         Self {
             gate,
             parts,
             audio: AudioPath::default(),
             timer: None,
             calls: HashMap::new(),
-            opened: clock(),
-            steps: 0,
+            witness: Witness::new(witness, clock()),
             standing: Standing::Ample,
         }
     }
@@ -116,14 +110,9 @@ impl OrderingGate {
 
     fn handle(&mut self, input: Input, context: &mut Context<Self>) {
         let now = clock();
-        let before = self.gate.phase();
-        let level = log_level(&input);
-        let line = log::log_enabled!(level).then(|| describe_input(&input, self.parts.log_content));
+        let seen = self.witness.input(&input, self.gate.phase(), now);
         let effects = self.gate.handle(input, now);
-        if let Some(line) = line {
-            self.log_step(level, before, &line, &effects);
-        }
-        self.log_life(before, &effects, now);
+        self.witness.effects(seen, &self.gate, &effects);
         for effect in effects {
             self.carry_out(effect, context);
         }
@@ -221,22 +210,11 @@ impl OrderingGate {
         let finished = id.clone();
         let finish = outcome.into_actor(self).map(move |outcome, this: &mut Self, context| {
             this.calls.remove(&finished);
-            this.log_function(&finished, &name, begun, &outcome);
+            this.witness.function(&finished, &name, clock().duration_since(begun), &outcome);
             let outcome = outcome.map_err(|failure| failure.to_string());
             this.step(Input::FunctionFinished { call_id: finished, outcome }, context);
         });
         self.calls.insert(id, context.spawn(finish));
-    }
-
-    /// What the application said is content, also where it is an error; the kind of a failure is not.
-    fn log_function(&self, id: &CallId, name: &str, begun: Instant, outcome: &Outcome) {
-        let (trace, call, name) = (&self.parts.trace, log_field(id.as_str()), log_field(name));
-        let took = clock().duration_since(begun).as_millis();
-        let (level, outcome) = match outcome {
-            Ok(content) => (Level::Info, format!("ok({} bytes)", content.len())),
-            Err(failure) => (failure.log_level(), format!("{failure:?}")),
-        };
-        log::log!(level, "{trace} function={name} call={call} duration_ms={took} outcome={outcome}");
     }
 
     fn to_client(&self, message: ToClient, context: &mut Context<Self>) {
@@ -275,41 +253,6 @@ impl OrderingGate {
         // The timer counts in whole milliseconds and must not come before its time.
         let handle = context.notify_later(Due, wait + Duration::from_millis(1));
         self.timer = Some((deadline, handle));
-    }
-
-    fn log_step(&mut self, level: Level, before: Phase, input: &str, effects: &[Effect]) {
-        self.steps += 1;
-        let mut line = String::new();
-        for effect in effects {
-            describe_effect(effect, self.parts.log_content, &mut line);
-        }
-        let after = self.gate.phase();
-        let line = format!("phase={before:?}->{after:?} {input}{line}");
-        let line = self.parts.scrubber.scrub(&line);
-        log::log!(level, "{} step={} {line}", self.parts.trace, self.steps);
-    }
-
-    fn log_life(&self, before: Phase, effects: &[Effect], now: Instant) {
-        let after = self.gate.phase();
-        if before != after && after == Phase::Active {
-            let took = now.duration_since(self.opened).as_millis();
-            log::info!("{} session active after {took} ms", self.parts.trace);
-        }
-        if effects.contains(&Effect::Finished)
-            && let Some(reason) = self.gate.close_reason()
-        {
-            let level = match reason.ending().severity {
-                Severity::Expected => Level::Info,
-                Severity::Trouble => Level::Warn,
-            };
-            let lived = now.duration_since(self.opened).as_secs_f64();
-            let (cause, counts) = (reason.name(), self.gate.counts());
-            log::log!(
-                level,
-                "{} session ended cause={cause} duration_s={lived:.3}{counts} ({reason:?})",
-                self.parts.trace
-            );
-        }
     }
 }
 

@@ -35,20 +35,19 @@ fn gate(budget: &Arc<Budget>) -> OrderingGate {
     let limits = Limits::new(&backend, Duration::from_secs(60));
     let machine = StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, Service::Agent)));
     let leg = Stuck.start();
+    let trace = Trace::new("c".to_owned(), None, "b".to_owned());
     let parts = GateParts {
         client: leg.clone().recipient(),
         reading: Rc::default(),
         socket: None,
         upstream: leg.recipient(),
         account: Account::open(budget),
-        trace: Trace::new("c".to_owned(), None, "b".to_owned()),
-        log_content: false,
-        scrubber: Rc::default(),
+        trace: trace.clone(),
         functions: ExecutorPool::start(Arc::new(Functions::default())),
         traceparent: None,
         on_end: Box::new(()),
     };
-    OrderingGate::new(machine, parts)
+    OrderingGate::new(machine, parts, WitnessParts { trace, log_content: false, scrubber: Rc::default() })
 }
 
 #[actix_web::test]
