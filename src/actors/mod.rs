@@ -46,6 +46,7 @@ use crate::{
     config::Backend,
     functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
+    tally::Tally,
 };
 use budget::Account;
 use client_reading::ReadSwitch;
@@ -125,6 +126,10 @@ pub fn spawn_connection<G: 'static>(
     let (client, response) = client.answer(request, payload)?;
 
     let service = destination.service;
+    let tally = match service {
+        None => Tally::default(),
+        Some(service) => Tally::passed_through(service, &destination.url),
+    };
     let upstream = UpstreamSession::new(
         gate.clone().recipient(),
         (Rc::clone(&runtime.dialer), destination),
@@ -159,6 +164,7 @@ pub fn spawn_connection<G: 'static>(
             trace,
             log_content: runtime.log_content,
             scrubber: Rc::clone(runtime.dialer.scrubber()),
+            tally,
         },
     ));
     Ok(Connection { response, gate })

@@ -25,7 +25,6 @@ pub(super) struct Witness {
     parts: WitnessParts,
     opened: Instant,
     steps: u64,
-    tally: Tally,
 }
 
 /// What the witness tells, and whom.
@@ -34,6 +33,8 @@ pub(super) struct WitnessParts {
     pub(super) log_content: bool,
     /// What upstream may quote, of frames that are passed through, stands in no line.
     pub(super) scrubber: Rc<Scrubber>,
+    /// Counts what the connection comes to.
+    pub(super) tally: Tally,
 }
 
 /// What was seen of a step before the gate took its input.
@@ -47,13 +48,13 @@ pub(super) struct Seen {
 impl Witness {
     /// Looks on at a connection that begins now.
     pub(super) fn new(parts: WitnessParts, opened: Instant) -> Self {
-        Self { parts, opened, steps: 0, tally: Tally::default() }
+        Self { parts, opened, steps: 0 }
     }
 
     /// The gate is about to take this.
     pub(super) fn input(&mut self, input: &Input, phase: Phase, now: Instant) -> Seen {
         self.steps += 1;
-        self.tally.input(input, now);
+        self.parts.tally.input(input, now);
         let level = log_level(input);
         let line = log::log_enabled!(level).then(|| describe_input(input, self.parts.log_content));
         Seen { now, phase, level, line }
@@ -62,7 +63,7 @@ impl Witness {
     /// The gate, which is now like this, answered with these effects; none has been carried out yet.
     pub(super) fn effects(&mut self, seen: Seen, gate: &StateMachine, effects: &[Effect]) {
         let Seen { now, phase: before, level, line } = seen;
-        self.tally.effects(effects, now);
+        self.parts.tally.effects(effects, now);
         let after = gate.phase();
         if let Some(line) = line {
             self.log_step(level, (before, after), line, effects);
@@ -104,7 +105,7 @@ impl Witness {
             Severity::Trouble => Level::Warn,
         };
         let lived = now.duration_since(self.opened).as_secs_f64();
-        let (cause, totals, counts) = (reason.name(), self.tally.totals(), gate.counts());
+        let (cause, totals, counts) = (reason.name(), self.parts.tally.totals(), gate.counts());
         log::log!(
             level,
             "{} session ended cause={cause} duration_s={lived:.3}{totals}{counts} ({reason:?})",

@@ -8,6 +8,7 @@ use crate::{
     config::{Backend, BackendUrl, Functions},
     gate::{Limits, Relay, Service, WINDOW},
     protocol::Frame,
+    tally::Tally,
 };
 
 /// A leg that takes everything and delivers nothing.
@@ -47,7 +48,9 @@ fn gate(budget: &Arc<Budget>) -> OrderingGate {
         traceparent: None,
         on_end: Box::new(()),
     };
-    OrderingGate::new(machine, parts, WitnessParts { trace, log_content: false, scrubber: Rc::default() })
+    let witness =
+        WitnessParts { trace, log_content: false, scrubber: Rc::default(), tally: Tally::default() };
+    OrderingGate::new(machine, parts, witness)
 }
 
 #[actix_web::test]

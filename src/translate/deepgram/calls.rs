@@ -88,6 +88,12 @@ pub fn call_ids(text: &str) -> Vec<CallId> {
     ids().unwrap_or_default()
 }
 
+/// How many calls a `FunctionCallRequest` has (Voice Agent protocol, server messages).
+pub fn calls_in(request: &str) -> usize {
+    let functions = || Some(elements(Members::read(request)?.value("functions")?)?.len());
+    functions().unwrap_or(0)
+}
+
 /// The `FunctionCallResponse` that answers a call upstream (Voice Agent protocol, client messages). `content` is
 /// JSON text as a rule.
 pub fn function_call_response(call: &TakenCall, content: &str) -> String {

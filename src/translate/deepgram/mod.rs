@@ -15,8 +15,10 @@ use serde::Serialize;
 use self::members::{each_member, edited, is_text, text};
 use crate::protocol::agent::Notice;
 
-pub use calls::{TakenCall, TakenOver, call_ids, function_call_response, take_over};
-pub use settings::{is_of_component, output_bytes_per_s, settings, update_think};
+pub use calls::{TakenCall, TakenOver, call_ids, calls_in, function_call_response, take_over};
+pub use settings::{
+    bytes_per_s, bytes_per_sample, is_of_component, output_bytes_per_s, settings, update_think,
+};
 
 /// A message's `type`, if the text is a JSON object that has one of text; borrowed where nothing in it is
 /// escaped. If there are several, the last counts, as with most parsers. All of the text is read, nothing of it

@@ -34,12 +34,44 @@ pub fn is_of_component(settings: &str) -> bool {
 /// How much of the agent's audio a client with these `Settings` plays in a second, bytes: without `audio.output`
 /// linear16 at 24 kHz; `None` for compressed formats (Voice Agent protocol, Settings).
 pub fn output_bytes_per_s(settings: &str) -> Option<u32> {
-    if has_too_many_places(settings) {
-        return None;
+    output_rate(&read(settings)?)
+}
+
+/// How much audio makes a second, bytes: the client's and the agent's, each `None` where that cannot be said: of
+/// compressed formats, within a container, and of the client's where nothing is stated, for which Deepgram has two
+/// defaults (Voice Agent protocol, Settings).
+pub fn bytes_per_s(settings: &str) -> [Option<u32>; 2] {
+    let Some(settings) = read(settings) else { return [None; 2] };
+    let encoding = settings.pointer("/audio/input/encoding").and_then(Value::as_str);
+    let input = encoding.and_then(bytes_per_sample).zip(rate(settings.pointer("/audio/input/sample_rate")));
+    let container = settings.pointer("/audio/output/container").and_then(Value::as_str);
+    let output = output_rate(&settings).filter(|_| container.is_none_or(|container| container == "none"));
+    [input.map(|(bytes, rate)| rate.saturating_mul(bytes)).filter(|rate| *rate > 0), output]
+}
+
+/// How many bytes a sample of raw audio takes; `None` for other encodings (Voice Agent protocol, Settings;
+/// Transcription, query parameters).
+pub fn bytes_per_sample(encoding: &str) -> Option<u32> {
+    match encoding {
+        "linear32" => Some(4),
+        "linear16" => Some(2),
+        "mulaw" | "alaw" => Some(1),
+        _ => None,
     }
-    let settings: Value = serde_json::from_str(settings).unwrap_or_default();
+}
+
+fn read(settings: &str) -> Option<Value> {
+    let settings = Some(settings).filter(|settings| !has_too_many_places(settings));
+    settings.map(|settings| serde_json::from_str(settings).unwrap_or_default())
+}
+
+fn rate(value: Option<&Value>) -> Option<u32> {
+    value.and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok())
+}
+
+fn output_rate(settings: &Value) -> Option<u32> {
     let output = |name: &str| settings.pointer("/audio/output").and_then(|output| output.get(name));
-    let rate = output("sample_rate").and_then(Value::as_u64).and_then(|rate| u32::try_from(rate).ok());
+    let rate = rate(output("sample_rate"));
     let encoding = output("encoding").and_then(Value::as_str).unwrap_or("linear16");
     match encoding {
         "linear16" => Some(rate.unwrap_or(24_000_u32).saturating_mul(2)),
