@@ -24,6 +24,7 @@
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
 //! | [`tally`] | What a connection has come to, in numbers |
+//! | [`recording`] | A connection as a file: what its gate was given and what it answered, and the gate once more, given the same |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
 //! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
@@ -70,6 +71,7 @@ pub mod gate;
 pub mod identity;
 pub mod logging;
 pub mod protocol;
+pub mod recording;
 pub mod server;
 pub mod simulator;
 pub mod talk;

@@ -192,6 +192,11 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("wire types have text keys only and no failing serializer")
 }
 
+/// The same behind what `out` holds.
+pub(crate) fn write_json<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, value).expect("wire types have text keys only and no failing serializer");
+}
+
 /// Structs of the wire. Every member is optional: peers leave out ids and whole objects, and a decoder
 /// asks for `type` alone. Members bear the vendor's names and are described in the sheets.
 macro_rules! wire {
@@ -260,6 +265,17 @@ macro_rules! messages {
                         $crate::protocol::wire::to_json(&$crate::protocol::wire::Tagged { kind: $tag, body })
                     })+
                     Self::Unknown(unknown) => unknown.json.clone(),
+                }
+            }
+
+            /// Writes the same behind what `out` holds.
+            pub fn encode_into(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$variant(body) => $crate::protocol::wire::write_json(
+                        &$crate::protocol::wire::Tagged { kind: $tag, body },
+                        out,
+                    ),)+
+                    Self::Unknown(unknown) => out.extend_from_slice(unknown.json.as_bytes()),
                 }
             }
 
