@@ -140,7 +140,7 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     let (http, ws) = if tls.is_some() { ("https", "wss") } else { ("http", "ws") };
     announce(&format!("voxbridge {} listening on {http}://{address}", env!("CARGO_PKG_VERSION")));
     if let Some(admin) = server.admin_address() {
-        announce(&format!("health and readiness on http://{admin}"));
+        announce(&format!("health, readiness and metrics on http://{admin}"));
     }
     let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {

@@ -23,6 +23,7 @@
 //! | [`protocol`] | Wire types of both legs; JSON, base64 and old names end here. `agent` and `realtime` do not see each other |
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
+//! | [`metrics`] | What the process counts, for Prometheus |
 //! | [`tally`] | What a connection has come to, in numbers |
 //! | [`recording`] | A connection as a file: what its gate was given and what it answered, and the gate once more, given the same |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
@@ -39,7 +40,7 @@
 //! | [`cli`] | The commands |
 //!
 //! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`, and `functions` stands beside the
-//! gate: `protocol, translate, config ← functions ← actors, server`. `config`, `websocket`, `dns`, `tls` and `identity` are beside them:
+//! gate: `protocol, translate, config ← functions ← actors, server`; so does what looks on: `gate ← tally ← metrics ← actors, server`. `config`, `websocket`, `dns`, `tls` and `identity` are beside them:
 //! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
 //! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
 //! knows the client's messages, and asks the built-in function for the time.
@@ -70,6 +71,7 @@ pub mod functions;
 pub mod gate;
 pub mod identity;
 pub mod logging;
+pub mod metrics;
 pub mod protocol;
 pub mod recording;
 pub mod server;

@@ -15,6 +15,8 @@ use std::{
 pub struct Budget {
     limit: AtomicUsize,
     held: AtomicUsize,
+    /// The most that was held.
+    high_water: AtomicUsize,
     accounts: AtomicUsize,
 }
 
@@ -32,7 +34,12 @@ pub(super) enum Standing {
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit: AtomicUsize::new(limit), held: AtomicUsize::new(0), accounts: AtomicUsize::new(0) }
+        Self {
+            limit: AtomicUsize::new(limit),
+            held: AtomicUsize::new(0),
+            high_water: AtomicUsize::new(0),
+            accounts: AtomicUsize::new(0),
+        }
     }
 
     /// From now on it is of `limit` bytes.
@@ -52,7 +59,11 @@ impl Budget {
 
     /// Counts so many bytes more.
     pub fn take(&self, bytes: usize) {
-        self.held.fetch_add(bytes, Relaxed);
+        let held = self.held.fetch_add(bytes, Relaxed) + bytes;
+        // Most of the time it is no news, and a look is cheaper than a write that all workers see.
+        if held > self.high_water.load(Relaxed) {
+            self.high_water.fetch_max(held, Relaxed);
+        }
     }
 
     /// Counts so many of the bytes no more that were taken.
@@ -63,6 +74,11 @@ impl Budget {
     /// Bytes that are held.
     pub fn held(&self) -> usize {
         self.held.load(Relaxed)
+    }
+
+    /// The most bytes that were held at a time.
+    pub fn high_water(&self) -> usize {
+        self.high_water.load(Relaxed)
     }
 
     fn standing(&self, own: usize) -> Standing {
@@ -148,6 +164,7 @@ mod tests {
         assert_eq!(budget.held(), 250);
         drop(other);
         assert_eq!((budget.held(), budget.accounts.load(Relaxed)), (0, 0));
+        assert_eq!(budget.high_water(), 750);
     }
 
     #[test]

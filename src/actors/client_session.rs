@@ -3,7 +3,7 @@
 //! Such an actor is the body of its HTTP response and is not polled while the client reads nothing, so
 //! nothing that must happen then lives here: no timer, no decision.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Handler, Recipient, StreamHandler};
 use actix_http::ws::Codec;
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
+    metrics::WireCounts,
     protocol::{Frame, agent::ClientMessage},
     websocket::{self as ws, FrameGuard, Joined},
 };
@@ -40,6 +41,7 @@ pub(super) struct ClientSession {
     too_large: Rc<Cell<bool>>,
     limit: usize,
     account: Rc<Account>,
+    wire: Arc<WireCounts>,
     trace: Trace,
     reader: Reader,
     /// The gate has been told how this leg ended; what still comes is not looked at.
@@ -56,7 +58,7 @@ impl ClientSession {
         gate: Recipient<FromLeg>,
         reading: Rc<ReadSwitch>,
         reader: Reader,
-        (limit, account): (usize, Rc<Account>),
+        (limit, account, wire): (usize, Rc<Account>, Arc<WireCounts>),
         trace: Trace,
     ) -> Self {
         Self {
@@ -65,6 +67,7 @@ impl ClientSession {
             too_large: Rc::default(),
             limit,
             account,
+            wire,
             trace,
             reader,
             ended: false,
@@ -141,6 +144,7 @@ impl ClientSession {
 
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: Frame, context: &mut WebsocketContext<Self>) {
+        self.wire.came(Leg::Client, &frame);
         let read = self.reader.read(frame);
         self.reading.joined(self.reader.unfinished());
         self.account.hold(Part::Client, self.reading.kept());
@@ -239,16 +243,20 @@ impl Handler<ToClient> for ClientSession {
     fn handle(&mut self, message: ToClient, context: &mut Self::Context) {
         match message {
             ToClient::Message { message, weight } => {
-                context.text(message.encode());
+                let text = message.encode();
+                self.wire.message_goes(Leg::Client, text.len());
+                context.text(text);
                 self.delivered(weight, context);
             }
             ToClient::Audio { audio, weight } => {
                 if !audio.is_empty() {
+                    self.wire.message_goes(Leg::Client, audio.len());
                     context.binary(audio);
                 }
                 self.delivered(weight, context);
             }
             ToClient::Frame { frame, weight } => {
+                self.wire.goes(Leg::Client, &frame);
                 context.write_raw(ws::message(frame));
                 self.delivered(weight, context);
             }

@@ -46,6 +46,7 @@ use crate::{
     config::Backend,
     functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
+    metrics::{BackendMetrics, FunctionMetrics, SessionMetrics, WireCounts},
     tally::Tally,
 };
 use budget::Account;
@@ -80,6 +81,10 @@ pub struct BackendRuntime {
     pub budget: Arc<Budget>,
     /// Whether log lines may hold what is said.
     pub log_content: bool,
+    /// Counts what its connections come to.
+    pub metrics: Arc<BackendMetrics>,
+    /// Counts what its functions come to.
+    pub function_metrics: FunctionMetrics,
 }
 
 /// Where a connection goes, and what for.
@@ -116,11 +121,12 @@ pub fn spawn_connection<G: 'static>(
 
     let reading = Rc::new(ReadSwitch::default());
     let account = Account::open(&runtime.budget);
+    let wire = Arc::new(WireCounts::default());
     let client = ClientSession::new(
         gate.clone().recipient(),
         Rc::clone(&reading),
         Reader::new(destination.service, runtime.max_client_message),
-        (runtime.max_client_message, Rc::clone(&account)),
+        (runtime.max_client_message, Rc::clone(&account), Arc::clone(&wire)),
         trace.clone(),
     );
     let (client, response) = client.answer(request, payload)?;
@@ -134,7 +140,7 @@ pub fn spawn_connection<G: 'static>(
         gate.clone().recipient(),
         (Rc::clone(&runtime.dialer), destination),
         Reader::new(service, runtime.max_upstream_message),
-        (runtime.max_upstream_message, Rc::clone(&account)),
+        (runtime.max_upstream_message, Rc::clone(&account), Arc::clone(&wire)),
         trace.clone(),
     );
     let backend = Arc::clone(&runtime.backend);
@@ -157,6 +163,7 @@ pub fn spawn_connection<G: 'static>(
             account,
             trace: trace.clone(),
             functions: runtime.functions.clone(),
+            function_metrics: runtime.function_metrics.clone(),
             traceparent: traceparent.map(str::to_owned),
             on_end: Box::new(on_end),
         },
@@ -165,6 +172,7 @@ pub fn spawn_connection<G: 'static>(
             log_content: runtime.log_content,
             scrubber: Rc::clone(runtime.dialer.scrubber()),
             tally,
+            metrics: SessionMetrics::begin(Arc::clone(&runtime.metrics), wire),
         },
     ));
     Ok(Connection { response, gate })

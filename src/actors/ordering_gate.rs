@@ -28,6 +28,7 @@ use super::{
 use crate::{
     functions::{Call, ExecutorPool},
     gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, UpstreamFrame},
+    metrics::FunctionMetrics,
     protocol::ids::CallId,
 };
 
@@ -55,6 +56,8 @@ pub(super) struct GateParts {
     pub(super) trace: Trace,
     /// Runs functions.
     pub(super) functions: ExecutorPool,
+    /// Counts what becomes of them.
+    pub(super) function_metrics: FunctionMetrics,
     /// The client's `traceparent` header, for the functions' applications.
     pub(super) traceparent: Option<String>,
     /// Dropped when the connection has ended.
@@ -205,12 +208,15 @@ impl OrderingGate {
         let backend = Some(self.parts.trace.backend().to_owned());
         let call = Call { id: id.clone(), name: name.clone(), arguments, backend, endpoint, traceparent };
         let begun = clock();
+        let counted = self.parts.function_metrics.begins(&name);
         let running = self.parts.functions.run(call);
         let outcome = async move { running?.await };
         let finished = id.clone();
         let finish = outcome.into_actor(self).map(move |outcome, this: &mut Self, context| {
             this.calls.remove(&finished);
-            this.witness.function(&finished, &name, clock().duration_since(begun), &outcome);
+            let took = clock().duration_since(begun);
+            counted.ends(&outcome, took);
+            this.witness.function(&finished, &name, took, &outcome);
             let outcome = outcome.map_err(|failure| failure.to_string());
             this.step(Input::FunctionFinished { call_id: finished, outcome }, context);
         });

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::gate::{CloseReason, Counts, Effect, Gate, Input, Phase, Relay};
+use crate::gate::{CloseReason, Counts, Effect, Gate, Input, Leg, Phase, Relay};
 
 /// The state machine of a connection.
 pub(super) enum StateMachine {
@@ -45,6 +45,13 @@ impl StateMachine {
         match self {
             Self::Translated(gate) => gate.kept_bytes(),
             Self::PassedThrough(relay) => relay.kept_bytes(),
+        }
+    }
+
+    pub(super) fn high_water(&self, leg: Leg) -> usize {
+        match self {
+            Self::Translated(gate) => gate.high_water(leg),
+            Self::PassedThrough(relay) => relay.high_water(leg),
         }
     }
 

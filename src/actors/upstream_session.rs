@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     rc::Rc,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     gate::{Input, Leg, LegEnd, UpstreamError, sendable},
+    metrics::WireCounts,
     protocol::{
         self, DecodeError, Opcode, log_field,
         realtime::{Append, ClientEvent, Decoded, ServerEvent},
@@ -39,6 +41,7 @@ pub(super) struct UpstreamSession {
     destination: Destination,
     limit: usize,
     account: Rc<Account>,
+    wire: Arc<WireCounts>,
     trace: Trace,
     pub(super) socket: Option<UpstreamSocket>,
     reader: Reader,
@@ -57,7 +60,7 @@ impl UpstreamSession {
         gate: Recipient<FromLeg>,
         (dialer, destination): (Rc<Dialer>, Destination),
         reader: Reader,
-        (limit, account): (usize, Rc<Account>),
+        (limit, account, wire): (usize, Rc<Account>, Arc<WireCounts>),
         trace: Trace,
     ) -> Self {
         Self {
@@ -66,6 +69,7 @@ impl UpstreamSession {
             destination,
             limit,
             account,
+            wire,
             trace,
             socket: None,
             reader,
@@ -140,6 +144,7 @@ impl UpstreamSession {
 
     /// A data frame: passed on as it is, or read.
     fn data(&mut self, frame: protocol::Frame, context: &mut Context<Self>) {
+        self.wire.came(Leg::Upstream, &frame);
         match self.reader.read(frame) {
             Read::Message(Joined::NotYet) => {
                 // It is no silence, and it is held.
@@ -272,9 +277,10 @@ impl UpstreamSession {
         self.account.hold(Part::Upstream, 0);
     }
 
-    fn queue(&mut self, opcode: OpCode, payload: &[u8], weight: usize) {
+    fn queue_text(&mut self, text: &str, weight: usize) {
         if let Some(socket) = &mut self.socket {
-            socket.queue(opcode, payload, weight);
+            self.wire.message_goes(Leg::Upstream, text.len());
+            socket.queue(OpCode::Text, text.as_bytes(), weight);
         }
     }
 
@@ -313,7 +319,7 @@ impl Handler<ToUpstream> for UpstreamSession {
             }
             ToUpstream::Event { event, weight } => {
                 let text = self.encoded(*event);
-                self.queue(OpCode::Text, text.as_bytes(), weight);
+                self.queue_text(&text, weight);
             }
             ToUpstream::Append { audio, weight, .. } if audio.is_empty() => {
                 if let Some(socket) = &mut self.socket {
@@ -323,17 +329,23 @@ impl Handler<ToUpstream> for UpstreamSession {
             ToUpstream::Append { event_id, audio, weight } => {
                 if let Some(socket) = &mut self.socket {
                     let length = Append::encoded_length(&event_id, &audio);
+                    self.wire.message_goes(Leg::Upstream, length);
                     let append = |out: &mut Vec<u8>| Append::encode_into(&event_id, &audio, out);
                     socket.queue_with(OpCode::Text, length, append, weight);
                 }
             }
-            ToUpstream::Raw { json, weight } => self.queue(OpCode::Text, json.as_bytes(), weight),
+            ToUpstream::Raw { json, weight } => self.queue_text(&json, weight),
             ToUpstream::Frame { frame, weight } => {
                 if let Some(socket) = &mut self.socket {
+                    self.wire.goes(Leg::Upstream, &frame);
                     socket.queue_frame(&frame, weight);
                 }
             }
-            ToUpstream::Ping => self.queue(OpCode::Ping, b"", 0),
+            ToUpstream::Ping => {
+                if let Some(socket) = &mut self.socket {
+                    socket.queue(OpCode::Ping, b"", 0);
+                }
+            }
             ToUpstream::Pause => self.paused = true,
             ToUpstream::Resume => self.paused = false,
             ToUpstream::Forget => self.forget(),

@@ -1,4 +1,4 @@
-//! What looks on at a connection, step by step: its log lines and what it comes to. Decides nothing, and nothing that
+//! What looks on at a connection, step by step: its log lines, its metrics and what it comes to. Decides nothing, and nothing that
 //! happens to it is felt by the connection.
 
 use std::{
@@ -16,7 +16,8 @@ use super::{
 use crate::{
     config::Scrubber,
     functions::Outcome,
-    gate::{Effect, Input, Phase, Severity},
+    gate::{Effect, Input, Leg, Phase, Severity},
+    metrics::SessionMetrics,
     protocol::{ids::CallId, log_field},
     tally::Tally,
 };
@@ -35,6 +36,8 @@ pub(super) struct WitnessParts {
     pub(super) scrubber: Rc<Scrubber>,
     /// Counts what the connection comes to.
     pub(super) tally: Tally,
+    /// Counts what all connections of the backend come to.
+    pub(super) metrics: SessionMetrics,
 }
 
 /// What was seen of a step before the gate took its input.
@@ -54,7 +57,14 @@ impl Witness {
     /// The gate is about to take this.
     pub(super) fn input(&mut self, input: &Input, phase: Phase, now: Instant) -> Seen {
         self.steps += 1;
-        self.parts.tally.input(input, now);
+        let WitnessParts { tally, metrics, .. } = &mut self.parts;
+        if let Some(report) = tally.input(input, now) {
+            metrics.reported(&report);
+        }
+        metrics.input(input, now);
+        if let Some(answered) = tally.take_answered() {
+            metrics.answered(&answered);
+        }
         let level = log_level(input);
         let line = log::log_enabled!(level).then(|| describe_input(input, self.parts.log_content));
         Seen { now, phase, level, line }
@@ -63,7 +73,12 @@ impl Witness {
     /// The gate, which is now like this, answered with these effects; none has been carried out yet.
     pub(super) fn effects(&mut self, seen: Seen, gate: &StateMachine, effects: &[Effect]) {
         let Seen { now, phase: before, level, line } = seen;
-        self.parts.tally.effects(effects, now);
+        let WitnessParts { tally, metrics, .. } = &mut self.parts;
+        tally.effects(effects, now);
+        for effect in effects {
+            metrics.effect(effect, now);
+        }
+        metrics.audio(tally.totals(), now);
         let after = gate.phase();
         if let Some(line) = line {
             self.log_step(level, (before, after), line, effects);
@@ -73,6 +88,7 @@ impl Witness {
             log::info!("{} session active after {took} ms", self.parts.trace);
         }
         if effects.contains(&Effect::Finished) {
+            self.count_end(gate, now);
             self.log_end(gate, now);
         }
     }
@@ -96,6 +112,14 @@ impl Witness {
         }
         let line = self.parts.scrubber.scrub(&line);
         log::log!(level, "{} step={} {line}", self.parts.trace, self.steps);
+    }
+
+    fn count_end(&mut self, gate: &StateMachine, now: Instant) {
+        let Some(reason) = gate.close_reason() else { return };
+        let lived = now.duration_since(self.opened);
+        let queues = [Leg::Client, Leg::Upstream].map(|leg| gate.high_water(leg));
+        let WitnessParts { tally, metrics, .. } = &mut self.parts;
+        metrics.end(reason.name(), lived, tally.totals(), queues);
     }
 
     fn log_end(&self, gate: &StateMachine, now: Instant) {

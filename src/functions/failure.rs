@@ -71,6 +71,25 @@ impl fmt::Display for Cause {
     }
 }
 
+/// Every word that [`Failure::code`] gives.
+pub const FAILURES: [&str; 15] = [
+    "busy",
+    "unknown_function",
+    "timed_out",
+    "stopped",
+    "function_error",
+    "unreachable",
+    "untrusted",
+    "address_not_allowed",
+    "broken",
+    "not_http",
+    "status",
+    "redirect",
+    "too_large",
+    "encoded",
+    "malformed_answer",
+];
+
 impl Failure {
     /// A word for the kind of failure, for log lines and programs.
     pub const fn code(&self) -> &'static str {
@@ -213,6 +232,29 @@ mod tests {
         assert_eq!(refused.cause(), None);
         assert_eq!(format!("{:?}", Failure::Status(500)), "status(the function answered with status 500)");
         assert_eq!((refused.log_level(), unreachable.log_level()), (Level::Info, Level::Warn));
+    }
+
+    #[test]
+    fn every_kind_has_its_word_in_the_list() {
+        let cause = || Cause::new(&"h", &"c");
+        let all = [
+            Failure::Busy,
+            Failure::Unknown(String::new()),
+            Failure::TimedOut,
+            Failure::Stopped,
+            Failure::Refused(String::new()),
+            Failure::Unreachable(cause()),
+            Failure::Untrusted(cause()),
+            Failure::AddressNotAllowed(cause()),
+            Failure::Broken(cause()),
+            Failure::NotHttp(cause()),
+            Failure::Status(500),
+            Failure::Redirect(302),
+            Failure::TooLarge(1),
+            Failure::Encoded,
+            Failure::ErrorNotText,
+        ];
+        assert_eq!(all.map(|failure| failure.code()), FAILURES);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use std::fmt;
 
 pub use self::{
     built_in::current_time,
-    failure::Failure,
+    failure::{FAILURES, Failure},
     pool::{ExecutorPool, RunningCall},
 };
 use crate::{protocol::ids::CallId, translate::functions::Endpoint};

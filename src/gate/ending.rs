@@ -215,6 +215,33 @@ impl CloseReason {
         }
     }
 
+    /// Every word that [`Self::name`] gives.
+    pub const NAMES: [&'static str; 23] = [
+        "client_closed",
+        "client_vanished",
+        "message_too_large",
+        "client_protocol_error",
+        "session_expired",
+        "upstream_closed",
+        "upstream_vanished",
+        "upstream_message_too_large",
+        "upstream_protocol_error",
+        "upstream_auth_failed",
+        "upstream_rate_limited",
+        "upstream_unavailable",
+        "upstream_unreachable",
+        "upstream_silent",
+        "client_silent",
+        "settings_timeout",
+        "idle_timeout",
+        "session_max_duration",
+        "client_too_slow",
+        "upstream_too_slow",
+        "too_much_input",
+        "overloaded",
+        "shutdown",
+    ];
+
     /// One word for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {

@@ -14,6 +14,8 @@ pub(super) struct Outbox<T> {
     queued_messages: usize,
     in_flight: VecDeque<Sent>,
     in_flight_bytes: usize,
+    /// The most that there was of both.
+    high_water: usize,
 }
 
 struct Entry<T> {
@@ -46,6 +48,7 @@ impl<T> Default for Outbox<T> {
             queued_messages: 0,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            high_water: 0,
         }
     }
 }
@@ -57,6 +60,7 @@ impl<T> Outbox<T> {
             self.queued_messages += weight;
         }
         self.queue.push_back(Entry { frame, weight, audio });
+        self.high_water = self.high_water.max(self.bytes());
     }
 
     /// Whether what is pushed next has to wait. Then it should keep no more memory than its own: what it was read with
@@ -141,6 +145,11 @@ impl<T> Outbox<T> {
         self.queued + self.in_flight_bytes
     }
 
+    /// The most bytes that were here and in the leg at a time.
+    pub(super) fn high_water(&self) -> usize {
+        self.high_water
+    }
+
     /// Bytes of what is here and is no agent's audio.
     pub(super) fn queued_messages(&self) -> usize {
         self.queued_messages
@@ -167,6 +176,7 @@ mod tests {
         outbox.delivered(WINDOW / 2, |_| ());
         assert_eq!([outbox.next_frame(), outbox.next_frame()], [Some(2), None]);
         assert_eq!(outbox.bytes(), 3 * (WINDOW / 2));
+        assert_eq!(outbox.high_water(), 4 * (WINDOW / 2));
     }
 
     #[test]

@@ -48,6 +48,14 @@ impl Gate {
             + self.calls.bytes()
     }
 
+    /// The most that has waited for this leg at a time, the leg's own window included, bytes.
+    pub fn high_water(&self, leg: Leg) -> usize {
+        match leg {
+            Leg::Client => self.to_client.high_water(),
+            Leg::Upstream => self.to_upstream.high_water(),
+        }
+    }
+
     /// There is no more memory: what waits for the client goes first.
     pub(super) fn overload(&mut self, now: Instant) {
         self.to_client.clear();

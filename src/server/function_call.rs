@@ -22,7 +22,7 @@ use super::{
     client_address::Sender,
     credentials::identify,
     origins::{Origins, Verdict},
-    refusal_log::line_of,
+    refusal_log::{count_refusal, line_of},
     refuse::Refuse,
     sessions::Sessions,
     upgrade::is_loggable,
@@ -32,6 +32,7 @@ use crate::{
     config::Config,
     functions::{Call, ExecutorPool, Failure},
     identity::Identities,
+    metrics::FunctionMetrics,
     protocol::log_field,
 };
 
@@ -53,12 +54,13 @@ async fn handle(
     (origins, identities): (web::Data<Origins>, web::Data<Identities>),
     sessions: web::Data<Sessions>,
     config: web::Data<Config>,
-    pool: web::Data<ExecutorPool>,
+    (pool, counted): (web::Data<ExecutorPool>, web::Data<FunctionMetrics>),
     readers: web::Data<Readers>,
 ) -> HttpResponse {
     let mut line = LogLine::begin(&request);
     let verdict = origins.judge_call(request.headers());
-    let shared = Shared { limit: config.limits.max_message_bytes, pool, sessions, readers, identities };
+    let shared =
+        Shared { limit: config.limits.max_message_bytes, pool, counted, sessions, readers, identities };
     let answer = if verdict == Verdict::Refused {
         Err(Refusal::Origin)
     } else if request.method() == Method::OPTIONS {
@@ -72,6 +74,9 @@ async fn handle(
         run(&request, payload, &shared, &mut line).await
     };
     let mut answer = answer.unwrap_or_else(|refusal| {
+        if !refusal.was_run() {
+            count_refusal(&request, &refusal);
+        }
         line.ended = Ended::Refused(refusal);
         refusal.answer()
     });
@@ -84,6 +89,7 @@ struct Shared {
     /// The longest body, bytes.
     limit: usize,
     pool: web::Data<ExecutorPool>,
+    counted: web::Data<FunctionMetrics>,
     sessions: web::Data<Sessions>,
     readers: web::Data<Readers>,
     identities: web::Data<Identities>,
@@ -95,7 +101,7 @@ async fn run(
     shared: &Shared,
     line: &mut LogLine,
 ) -> Result<HttpResponse, Refusal> {
-    let Shared { limit, pool, sessions, readers, identities } = shared;
+    let Shared { limit, pool, counted, sessions, readers, identities } = shared;
     let identity = identify(request, identities)?;
     line.subject.clone_from(&identity.subject);
     let CallBody { id, name, arguments } =
@@ -106,6 +112,7 @@ async fn run(
     }
     identities.admit(&identity)?;
     let traceparent = text_of(request, "traceparent");
+    let (begun, counted) = (Instant::now(), counted.begins(&name));
     let call = Call { id, name, arguments, backend: None, endpoint: None, traceparent };
     let outcome = match pool.run(call) {
         // What is dropped here is cancelled.
@@ -117,6 +124,7 @@ async fn run(
         },
         Err(failure) => Err(failure),
     };
+    counted.ends(&outcome, begun.elapsed());
     match outcome {
         Ok(content) => {
             line.ended = Ended::Answered;

@@ -12,14 +12,16 @@ use super::{
     destination::{Destinations, Own},
     listener::Face,
     origins::Origins,
+    scrape::Scrapes,
     upgrade::Door,
 };
 use crate::{
     actors::{BackendRuntime, Budget, Dialer, OwnListener},
-    config::{Backend, Config},
+    config::{Backend, Config, Route},
     functions::ExecutorPool,
     gate::Limits,
     identity::Identities,
+    metrics::{FunctionMetrics, Metrics},
 };
 
 /// A configuration in force.
@@ -31,13 +33,22 @@ pub(super) struct Generation {
     budget: Arc<Budget>,
     /// The same of those.
     readers: Arc<Readers>,
+    /// And of these.
+    pub(super) metrics: Arc<Metrics>,
+    /// Names apart what the routes of this configuration name.
+    function_metrics: FunctionMetrics,
+    scrapes: Arc<Scrapes>,
 }
 
 impl Generation {
     /// The first one. An actix system has to be running.
     pub(super) fn first(config: Config) -> Self {
         let budget = Arc::new(Budget::new(config.process.bytes));
+        let metrics = Arc::new(Metrics::new());
         Self {
+            function_metrics: counted(&metrics, &config),
+            scrapes: Arc::new(Scrapes::new(Arc::clone(&metrics), Arc::clone(&budget))),
+            metrics,
             identities: Arc::new(Identities::new(&config.auth)),
             functions: ExecutorPool::start(Arc::clone(&config.functions)),
             readers: Arc::new(Readers::new(Arc::clone(&budget))),
@@ -58,8 +69,28 @@ impl Generation {
         let identities = Arc::new(self.identities.renewed(&config.auth));
         let budget = Arc::clone(&self.budget);
         budget.resize(config.process.bytes);
-        Self { identities, functions, budget, readers, config: Arc::new(config) }
+        let (metrics, scrapes) = (Arc::clone(&self.metrics), Arc::clone(&self.scrapes));
+        let function_metrics = counted(&metrics, &config);
+        Self {
+            identities,
+            functions,
+            budget,
+            readers,
+            metrics,
+            function_metrics,
+            scrapes,
+            config: Arc::new(config),
+        }
     }
+}
+
+/// Has the series of everything that is configured, and gives those of functions.
+fn counted(metrics: &Metrics, config: &Config) -> FunctionMetrics {
+    for backend in &config.backends {
+        metrics.backend(&backend.name);
+    }
+    let names = config.functions.routes.iter().flat_map(|route| &route.names).map(String::as_str);
+    metrics.functions(names.filter(|name| *name != Route::ANY))
 }
 
 /// The doors of the backends, by path.
@@ -86,7 +117,7 @@ impl Doors {
 }
 
 fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>) -> BackendRuntime {
-    let Generation { config, functions, budget, .. } = generation;
+    let Generation { config, functions, budget, metrics, function_metrics, .. } = generation;
     let limits = &backend.limits;
     BackendRuntime {
         dialer: Rc::new(Dialer::new(backend, own)),
@@ -97,6 +128,8 @@ fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>
         functions: functions.clone(),
         budget: Arc::clone(budget),
         log_content: config.logging.log_content,
+        metrics: metrics.backend(&backend.name),
+        function_metrics: function_metrics.clone(),
     }
 }
 
@@ -154,7 +187,8 @@ impl Worker {
 }
 
 fn data(generation: &Generation, face: Face, own: &OwnAddress) -> Extensions {
-    let Generation { config, identities, functions, budget: _, readers } = generation;
+    let Generation { config, identities, functions, budget: _, readers, metrics, function_metrics, scrapes } =
+        generation;
     let doors = match face {
         Face::Public => Doors::new(generation, own),
         Face::Admin => Doors::default(),
@@ -164,6 +198,9 @@ fn data(generation: &Generation, face: Face, own: &OwnAddress) -> Extensions {
     data.insert(web::Data::from(Arc::clone(identities)));
     data.insert(web::Data::from(Arc::clone(readers)));
     data.insert(web::Data::new(functions.clone()));
+    data.insert(web::Data::from(Arc::clone(metrics)));
+    data.insert(web::Data::new(function_metrics.clone()));
+    data.insert(web::Data::from(Arc::clone(scrapes)));
     data.insert(web::Data::new(Origins::new(&config.auth)));
     data.insert(web::Data::new(TrustedProxies::new(&config.server.trusted_proxies)));
     data.insert(web::Data::new(doors));

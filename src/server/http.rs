@@ -13,6 +13,7 @@ use super::{
     credentials::{identify, refused},
     refusal_log::log_refusal,
     refuse::Refuse,
+    scrape,
     sessions::Sessions,
 };
 use crate::{config::Config, identity::Identities};
@@ -31,7 +32,9 @@ enum NoPage {
 pub(super) fn probes(app: &mut web::ServiceConfig) {
     // Some machines ask with HEAD.
     let get = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-    app.service(page("/health", get().to(health))).service(page("/ready", get().to(ready)));
+    app.service(page("/health", get().to(health)))
+        .service(page("/ready", get().to(ready)))
+        .service(page("/metrics", get().to(scrape::metrics)));
 }
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {

@@ -6,7 +6,9 @@
 
 use std::{
     convert::Infallible,
-    fmt, io,
+    fmt,
+    future::ready,
+    io,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
@@ -28,7 +30,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::head_guard::HeadGuard;
-use crate::actors::ClientSocket;
+use crate::{actors::ClientSocket, metrics::Refusals};
 
 /// How long a TLS handshake may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,6 +61,8 @@ pub(super) struct Listener {
     pub(super) tls: Option<ServerConfig>,
     /// Threads; 0: one per core.
     pub(super) workers: usize,
+    /// Counts what the guard in front of all paths refuses.
+    pub(super) refusals: Refusals,
 }
 
 /// Whom a socket is for.
@@ -88,11 +92,14 @@ impl Listener {
             server = server.workers(self.workers);
         }
         let stopping = server.graceful_shutdown_signal();
+        let refusals = self.refusals;
         let plain = |face: Face| {
-            let (app, stopping) = (app.clone(), stopping.clone());
+            let (app, stopping, refusals) = (app.clone(), stopping.clone(), refusals.clone());
             move || {
                 let http = http(app(face).into_factory(), stopping.clone(), |socket| socket);
-                fn_service(async |socket: TcpStream| Ok(guarded(socket, |socket| socket))).and_then(http)
+                let refusals = refusals.clone();
+                let guard = move |socket| ready(Ok(guarded(socket, |socket| socket, &refusals)));
+                fn_service(guard).and_then(http)
             }
         };
         if let Some(admin) = self.admin {
@@ -106,6 +113,8 @@ impl Listener {
                     let mut acceptor = Acceptor::new(config.clone());
                     acceptor.set_handshake_timeout(PATIENCE);
                     let http = http(app(Face::Public).into_factory(), stopping.clone(), tcp_below);
+                    let refusals = refusals.clone();
+                    let tuned = move |socket| tuned(socket, &refusals);
                     acceptor.map_err(failed).map(tuned).and_then(http.map_err(|_| ()))
                 })?
             }
@@ -165,15 +174,22 @@ fn keep_socket(socket: &TcpStream, data: &mut Extensions) {
 }
 
 /// A connection after its handshake, and whose it is.
-fn tuned(mut socket: TlsStream<TcpStream>) -> (HeadGuard<TlsStream<TcpStream>>, Option<SocketAddr>) {
+fn tuned(
+    mut socket: TlsStream<TcpStream>,
+    refusals: &Refusals,
+) -> (HeadGuard<TlsStream<TcpStream>>, Option<SocketAddr>) {
     bound(&mut socket);
-    guarded(socket, tcp_below)
+    guarded(socket, tcp_below, refusals)
 }
 
 /// A connection that speaks HTTP from now on, and whose it is; `tcp` is what is below it.
-fn guarded<T>(socket: T, tcp: fn(&T) -> &TcpStream) -> (HeadGuard<T>, Option<SocketAddr>) {
+fn guarded<T>(
+    socket: T,
+    tcp: fn(&T) -> &TcpStream,
+    refusals: &Refusals,
+) -> (HeadGuard<T>, Option<SocketAddr>) {
     let peer = tcp(&socket).peer_addr().ok();
-    (HeadGuard::new(socket, peer), peer)
+    (HeadGuard::new(socket, peer, refusals.clone()), peer)
 }
 
 fn bound<T>(socket: &mut TlsStream<T>) {

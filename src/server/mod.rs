@@ -24,6 +24,7 @@ mod refusal_log;
 mod refuse;
 mod reload;
 mod request;
+mod scrape;
 mod sessions;
 mod shares;
 mod upgrade;
@@ -104,15 +105,17 @@ impl Server {
             .as_ref()
             .map(|certificate| OwnListener { address: own.address(), tls: certificate.client_config() });
         let own = OwnAddress { own, listener: own_listener };
+        let first = Generation::first(config);
         let listener = Listener {
             socket: listener,
             admin: admin.map(|(socket, _)| socket),
             tls: certificate.as_ref().map(OwnCertificate::server_config),
-            workers: config.server.workers,
+            workers: first.config.server.workers,
+            refusals: first.metrics.refusals().clone(),
         };
         let has_admin = listener.admin.is_some();
-        let simulator = config.simulator.enabled.then_some(simulator);
-        let (in_force, generations) = watch::channel(Arc::new(Generation::first(config)));
+        let simulator = first.config.simulator.enabled.then_some(simulator);
+        let (in_force, generations) = watch::channel(Arc::new(first));
         let shared = Arc::clone(&sessions);
         let server = listener.serve(move |face| {
             let worker = Worker::start(face, own.clone(), generations.clone());

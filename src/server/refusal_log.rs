@@ -1,6 +1,6 @@
 //! The lines about who was refused: one for each, but no more than a reader can bear. Clients can bring them about as
-//! often as they like, so that of a kind there is one in a second, with the number of those that it stands for.
-//! Knows no reason by itself.
+//! often as they like, so that of a kind there is one in a second, with the number of those that it stands for. Metrics
+//! count every one. Knows no reason by itself.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 use tokio::time::Instant;
 
 use super::{client_address::Sender, refuse::Refuse};
-use crate::protocol::log_field;
+use crate::{metrics::Metrics, protocol::log_field};
 
 /// How far apart two lines of a kind are.
 const APART: Duration = Duration::from_secs(1);
@@ -21,8 +21,17 @@ const APART: Duration = Duration::from_secs(1);
 /// The last lines, of all workers.
 static LAST: LastLines = LastLines(Mutex::new(BTreeMap::new()));
 
-/// Logs that a request was refused, at info. `path` is the path that it meant.
+/// Counts a request that was refused.
+pub(super) fn count_refusal(request: &HttpRequest, refusal: &impl Refuse) {
+    let (_, code) = refusal.status_and_code();
+    if let Some(metrics) = request.app_data::<web::Data<Metrics>>() {
+        metrics.refusals().count(code);
+    }
+}
+
+/// Counts a request that was refused, and logs it, at info. `path` is the path that it meant.
 pub(super) fn log_refusal(request: &HttpRequest, path: &str, subject: Option<&str>, refusal: &impl Refuse) {
+    count_refusal(request, refusal);
     let ((_, code), reason) = (refusal.status_and_code(), refusal.reason());
     let Some(left_out) = line_of(code, reason) else { return };
     let sender = Sender::of(request);

@@ -12,6 +12,7 @@ mod report;
 mod tests;
 mod tokens;
 mod totals;
+mod turns;
 
 use std::time::Instant;
 
@@ -25,17 +26,20 @@ use crate::{
 use answered_turns::AnsweredTurns;
 use frames::{Frames, FunctionAnswer};
 use report::Reports;
+use turns::Turns;
 
 pub use audio::Audio;
 pub use report::{Report, Response, Transcription};
 pub use tokens::{TokenKind, Tokens};
 pub use totals::{Amount, Totals};
+pub use turns::{Answered, TurnInput};
 
 /// Looks on at one connection.
 #[derive(Debug, Default)]
 pub struct Tally {
     totals: Totals,
     turns: AnsweredTurns,
+    waits: Turns,
     reports: Reports,
     /// Where frames are passed through.
     frames: Option<Frames>,
@@ -59,8 +63,9 @@ impl Tally {
 
     /// What goes into the gate, before it does and also where the gate does not heed it any more: what upstream reports of
     /// its own bill with it, if it does.
-    pub fn input(&mut self, input: &Input, _now: Instant) -> Option<Box<Report>> {
+    pub fn input(&mut self, input: &Input, now: Instant) -> Option<Box<Report>> {
         self.answers = None;
+        self.waits.input(input, now);
         match input {
             Input::ClientAudio(audio) => self.totals.audio_in.add(audio.len()),
             Input::Upstream(event) => {
@@ -84,7 +89,8 @@ impl Tally {
     }
 
     /// What came out of the gate for that input.
-    pub fn effects(&mut self, effects: &[Effect], _now: Instant) {
+    pub fn effects(&mut self, effects: &[Effect], now: Instant) {
+        self.waits.effects(effects, now);
         for effect in effects {
             match effect {
                 Effect::ToClient(ClientFrame::Audio(audio)) => self.totals.audio_out.add(audio.len()),
@@ -128,6 +134,11 @@ impl Tally {
             }
             _ => (),
         }
+    }
+
+    /// The answer that has reached the client since this was last asked.
+    pub fn take_answered(&mut self) -> Option<Answered> {
+        self.waits.take_answered()
     }
 
     /// What the connection has come to by now.

@@ -37,7 +37,7 @@ async fn probe(port: u16) -> [u16; 2] {
 async fn probes_are_answered_there_alone_and_nothing_else_is() {
     let mock = Mock::start(Script::default()).await;
     let (gateway, admin) = started(&mock, "").await;
-    gateway.expect_printed(&format!("health and readiness on http://127.0.0.1:{admin}")).await;
+    gateway.expect_printed(&format!("health, readiness and metrics on http://127.0.0.1:{admin}")).await;
     assert_eq!(probe(admin).await, [200, 200]);
     assert_eq!(probe(gateway.port()).await, [404, 404]);
     for path in [PATH, "/v1/backends", "/v1/auth/grant"] {

@@ -7,6 +7,7 @@ use crate::{
     actors::Budget,
     config::{Backend, BackendUrl, Functions},
     gate::{Limits, Relay, Service, WINDOW},
+    metrics::{Metrics, SessionMetrics},
     protocol::Frame,
     tally::Tally,
 };
@@ -36,6 +37,7 @@ fn gate(budget: &Arc<Budget>) -> OrderingGate {
     let limits = Limits::new(&backend, Duration::from_secs(60));
     let machine = StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, Service::Agent)));
     let leg = Stuck.start();
+    let metrics = Metrics::new();
     let trace = Trace::new("c".to_owned(), None, "b".to_owned());
     let parts = GateParts {
         client: leg.clone().recipient(),
@@ -45,11 +47,13 @@ fn gate(budget: &Arc<Budget>) -> OrderingGate {
         account: Account::open(budget),
         trace: trace.clone(),
         functions: ExecutorPool::start(Arc::new(Functions::default())),
+        function_metrics: metrics.functions([]),
         traceparent: None,
         on_end: Box::new(()),
     };
-    let witness =
-        WitnessParts { trace, log_content: false, scrubber: Rc::default(), tally: Tally::default() };
+    let metrics = SessionMetrics::begin(metrics.backend("b"), Arc::default());
+    let tally = Tally::default();
+    let witness = WitnessParts { trace, log_content: false, scrubber: Rc::default(), tally, metrics };
     OrderingGate::new(machine, parts, witness)
 }
 

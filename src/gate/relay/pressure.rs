@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::Relay;
-use crate::gate::{Phase, flow_control::Upward};
+use crate::gate::{Leg, Phase, flow_control::Upward};
 
 impl Relay {
     /// Pauses the leg whose input the other cannot take, and lets it go on when half of that is gone.
@@ -27,5 +27,13 @@ impl Relay {
     pub fn kept_bytes(&self) -> usize {
         let queued = self.to_client.bytes() + self.to_upstream.bytes();
         queued + self.up.kept_bytes() + self.down.kept_bytes() + self.calls.weight()
+    }
+
+    /// The most that has waited for this leg at a time, the leg's own window included, bytes.
+    pub fn high_water(&self, leg: Leg) -> usize {
+        match leg {
+            Leg::Client => self.to_client.high_water(),
+            Leg::Upstream => self.to_upstream.high_water(),
+        }
     }
 }

@@ -37,6 +37,7 @@ use refusal::Refusal;
 pub(super) use life::Life;
 
 use super::{refusal_log::line_of, refuse::Refuse};
+use crate::metrics::Refusals;
 
 /// How long the head of a request may take to arrive: the first from the connection's beginning, another from its own
 /// first byte. Between two requests the codec's limit for an idle connection holds.
@@ -60,6 +61,7 @@ const READ: usize = 4 * 1024;
 pub(super) struct HeadGuard<T> {
     io: T,
     peer: Option<SocketAddr>,
+    refusals: Refusals,
     next: Next,
     /// What was read and has not been passed on or judged; of a head all of it.
     read: BytesMut,
@@ -87,11 +89,12 @@ enum Next {
 }
 
 impl<T> HeadGuard<T> {
-    /// Guards a connection that was just accepted from `peer`.
-    pub(super) fn new(io: T, peer: Option<SocketAddr>) -> Self {
+    /// Guards a connection that was just accepted from `peer`, and counts the heads that it refuses.
+    pub(super) fn new(io: T, peer: Option<SocketAddr>, refusals: Refusals) -> Self {
         Self {
             io,
             peer,
+            refusals,
             next: Next::Head,
             read: BytesMut::new(),
             judged: 0,
@@ -173,6 +176,7 @@ impl<T> HeadGuard<T> {
     fn end(&mut self, refusal: Option<&Refusal>) {
         if let Some(refusal) = refusal {
             let (_, code) = refusal.status_and_code();
+            self.refusals.count(code);
             if let Some(left_out) = line_of(code, None) {
                 let why = refusal.to_string();
                 log::info!("refused peer={:?} code={code} reason={why:?}{left_out}", self.peer);

@@ -18,7 +18,7 @@ const HOST: &str = "Host: h\r\n";
 
 fn guard() -> (HeadGuard<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(256 * 1024);
-    (HeadGuard::new(near, None), far)
+    (HeadGuard::new(near, None, Refusals::default()), far)
 }
 
 /// What the codec is given of a stream that comes in such pieces, and what its peer is answered at the end.
@@ -194,7 +194,7 @@ async fn a_body_that_is_no_chunks_is_the_end_of_what_is_read() {
 #[tokio::test]
 async fn a_peer_that_reads_nothing_does_not_keep_a_refusal() {
     let (near, mut far) = duplex(16);
-    let mut guard = HeadGuard::new(near, None);
+    let mut guard = HeadGuard::new(near, None, Refusals::default());
     far.write_all(b"\r\nnothing ").await.expect("there is room");
     let mut room = [0; 100];
     assert_eq!(guard.read(&mut room).await.expect("it is open"), 10);
