@@ -159,11 +159,9 @@ fn allow_many_files(sessions: usize) {
         Ok(files) if files >= wanted => (),
         Ok(files) => {
             let enough = files / OF_A_SESSION;
-            log::warn!(
-                "server.max_sessions: {files} files may be open, which is enough for {enough} sessions"
-            );
+            log::warn!(files, sessions = enough; "server.max_sessions is more than the open files allow");
         }
-        Err(error) => log::warn!("the number of open files cannot be raised: {error}"),
+        Err(error) => log::warn!(error:% = error; "the number of open files cannot be raised"),
     }
 }
 

@@ -24,6 +24,7 @@
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
 //! | [`metrics`] | What the process counts, for Prometheus |
+//! | `describe` | Inputs and effects in the words of the log |
 //! | [`tally`] | What a connection has come to, in numbers |
 //! | [`recording`] | A connection as a file: what its gate was given and what it answered, and the gate once more, given the same |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
@@ -34,7 +35,7 @@
 //! | [`tls`] | Whom outgoing connections trust, and the certificate of the listener |
 //! | [`server`] | The listener: paths, admission, health, the end of the program |
 //! | [`config`] | TOML and environment into checked values |
-//! | [`logging`] | The log, whose level may change |
+//! | [`logging`] | The log: lines as text or JSON, with the same fields |
 //! | [`simulator`] | Strict servers that speak, OpenAI's and Deepgram's, for the default configuration and the tests |
 //! | [`talk`] | The command-line client |
 //! | [`cli`] | The commands |
@@ -66,6 +67,7 @@
 pub mod actors;
 pub mod cli;
 pub mod config;
+mod describe;
 pub mod dns;
 pub mod functions;
 pub mod gate;

@@ -12,6 +12,7 @@ use actix_web_actors::ws::{
     CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder,
 };
 use bytes::Bytes;
+use log::Level;
 
 use super::{
     MAILBOX, Trace,
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     gate::{Input, Leg, LegEnd, sendable},
+    logging::{Fields, connection_log},
     metrics::WireCounts,
     protocol::{Frame, agent::ClientMessage},
     websocket::{self as ws, FrameGuard, Joined},
@@ -105,7 +107,10 @@ impl ClientSession {
         if let Err(error) = self.gate.try_send(FromLeg(input)) {
             // The gate is gone, or a mailbox that cannot be full is full: nobody is left to decide.
             if !self.ended {
-                log::error!("{} dir=client the gate takes no input: {error}", self.trace);
+                connection_log!(
+                    Level::Error, self.trace, dir = "client", error:% = error;
+                    "the gate takes no input"
+                );
                 self.ended = true;
             }
             self.close(1011, String::new(), context);
@@ -170,7 +175,11 @@ impl ClientSession {
             }
         });
         if count > 0 {
-            log::info!("{} dir=client {count} unknown members: {}", self.trace, unknown.join(" "));
+            let unknown = Fields::default().with("members[]", unknown);
+            connection_log!(
+                Level::Info, self.trace, dir = "client", count = count, ..unknown;
+                "unknown members"
+            );
         }
         let input = match decoded {
             Ok(message) => Input::Client(message),

@@ -12,7 +12,6 @@ mod budget;
 mod client_reading;
 mod client_session;
 mod client_socket;
-mod describe;
 mod dial;
 mod messages;
 mod ordering_gate;

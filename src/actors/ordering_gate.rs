@@ -15,19 +15,22 @@ use actix::{
     WrapFuture,
 };
 
+use log::Level;
+
 use super::{
     ClientSocket, Drain, Shutdown, Trace,
     audio::AudioPath,
     budget::{Account, Part, Standing},
     client_reading::ReadSwitch,
-    describe::leg_name,
     messages::{FromLeg, ToClient, ToUpstream},
     state_machine::StateMachine,
     witness::{Witness, WitnessParts},
 };
 use crate::{
+    describe::leg_name,
     functions::{Call, ExecutorPool},
     gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, Phase, UpstreamFrame},
+    logging::connection_log,
     metrics::FunctionMetrics,
     protocol::ids::CallId,
 };
@@ -129,14 +132,14 @@ impl OrderingGate {
             Effect::ToClient(frame) => self.client_frame(frame, context),
             Effect::ToUpstream(frame) => self.upstream_frame(frame, context),
             Effect::Pause(leg) => {
-                log::debug!("{} dir={} reading pauses", self.parts.trace, leg_name(leg));
+                connection_log!(Level::Debug, self.parts.trace, dir = leg_name(leg); "reading pauses");
                 match leg {
                     Leg::Client => self.parts.reading.pause(),
                     Leg::Upstream => self.to_upstream(ToUpstream::Pause, context),
                 }
             }
             Effect::Resume(leg) => {
-                log::debug!("{} dir={} reading goes on", self.parts.trace, leg_name(leg));
+                connection_log!(Level::Debug, self.parts.trace, dir = leg_name(leg); "reading goes on");
                 match leg {
                     Leg::Client => self.parts.reading.resume(),
                     Leg::Upstream => self.to_upstream(ToUpstream::Resume, context),
@@ -151,7 +154,9 @@ impl OrderingGate {
             Effect::Ping(Leg::Client) => self.to_client(ToClient::Ping, context),
             Effect::Ping(Leg::Upstream) => self.to_upstream(ToUpstream::Ping, context),
             Effect::Held(_) | Effect::Ignored(_) => (),
-            Effect::RanOut(rule) => log::error!("{} a wait of {rule} ran out", self.parts.trace),
+            Effect::RanOut(rule) => {
+                connection_log!(Level::Error, self.parts.trace, rule:% = rule; "a wait ran out");
+            }
             Effect::Close { leg: Leg::Client, code, reason } => {
                 self.to_client(ToClient::Close { code, reason }, context);
             }
@@ -206,7 +211,9 @@ impl OrderingGate {
         let FunctionRun { id, name, arguments, endpoint } = run;
         let traceparent = self.parts.traceparent.clone();
         let backend = Some(self.parts.trace.backend().to_owned());
-        let call = Call { id: id.clone(), name: name.clone(), arguments, backend, endpoint, traceparent };
+        let trace = self.parts.trace.name().map(str::to_owned);
+        let call =
+            Call { id: id.clone(), name: name.clone(), arguments, backend, endpoint, trace, traceparent };
         let begun = clock();
         let counted = self.parts.function_metrics.begins(&name);
         let running = self.parts.functions.run(call);
@@ -238,7 +245,10 @@ impl OrderingGate {
     /// A leg takes no message: it is gone, and says so itself, or its mailbox is full, which the window
     /// rules out.
     fn lost(&self, leg: Leg, error: &str, context: &mut Context<Self>) {
-        log::debug!("{} dir={} takes no message: {error}", self.parts.trace, leg_name(leg));
+        connection_log!(
+            Level::Debug, self.parts.trace, dir = leg_name(leg), error = error;
+            "takes no message"
+        );
         let end = LegEnd::Vanished;
         context.notify(FromLeg(match leg {
             Leg::Client => Input::ClientClosed(end),
@@ -268,7 +278,7 @@ impl Actor for OrderingGate {
     fn stopped(&mut self, _: &mut Self::Context) {
         if self.gate.phase() != Phase::Closed {
             // Only a panic ends the actor before the gate says so; then nobody is left to close the legs.
-            log::error!("{} the gate died, both legs are cut", self.parts.trace);
+            connection_log!(Level::Error, self.parts.trace; "the gate died, both legs are cut");
             if let Some(socket) = &self.parts.socket {
                 socket.hang_up();
             }

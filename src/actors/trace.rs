@@ -1,6 +1,6 @@
 //! The fields that every log line of a connection begins with.
 
-use std::{fmt, rc::Rc};
+use std::rc::Rc;
 
 /// Who a log line is about. Cloning is a reference count.
 #[derive(Clone)]
@@ -23,15 +23,19 @@ impl Trace {
         &self.0.connection
     }
 
+    /// The client's own name for the connection.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.trace.as_deref()
+    }
+
     /// The backend's name.
     pub(super) fn backend(&self) -> &str {
         &self.0.backend
     }
-}
 
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What every line begins with.
+    pub(crate) fn fields(&self) -> [(&'static str, &str); 3] {
         let Fields { connection, trace, backend } = &*self.0;
-        write!(f, "conn={connection} trace={} backend={backend}", trace.as_deref().unwrap_or("-"))
+        [("conn", connection), ("trace", trace.as_deref().unwrap_or("-")), ("backend", backend)]
     }
 }

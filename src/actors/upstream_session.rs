@@ -10,6 +10,8 @@ use std::{
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 use actix_http::ws::{Frame, OpCode};
 use bytes::Bytes;
+use log::Level;
+use tokio::time::Instant;
 
 use super::{
     Destination, Dialer, MAILBOX, Trace,
@@ -21,10 +23,12 @@ use super::{
     upstream_socket::{ReadError, UpstreamSocket},
 };
 use crate::{
+    describe::milliseconds,
     gate::{Input, Leg, LegEnd, UpstreamError, sendable},
+    logging::{Fields, connection_log},
     metrics::WireCounts,
     protocol::{
-        self, DecodeError, Opcode, log_field,
+        self, DecodeError, Opcode,
         realtime::{Append, ClientEvent, Decoded, ServerEvent},
         shorten,
     },
@@ -43,6 +47,7 @@ pub(super) struct UpstreamSession {
     account: Rc<Account>,
     wire: Arc<WireCounts>,
     trace: Trace,
+    dialled_at: Option<Instant>,
     pub(super) socket: Option<UpstreamSocket>,
     reader: Reader,
     pub(super) paused: bool,
@@ -71,6 +76,7 @@ impl UpstreamSession {
             account,
             wire,
             trace,
+            dialled_at: None,
             socket: None,
             reader,
             paused: false,
@@ -84,7 +90,10 @@ impl UpstreamSession {
     pub(super) fn tell(&mut self, input: Input, context: &mut Context<Self>) {
         if let Err(error) = self.gate.try_send(FromLeg(input)) {
             if !self.ended {
-                log::error!("{} dir=upstream the gate takes no input: {error}", self.trace);
+                connection_log!(
+                    Level::Error, self.trace, dir = "upstream", error:% = error;
+                    "the gate takes no input"
+                );
                 self.ended = true;
             }
             context.stop();
@@ -108,9 +117,12 @@ impl UpstreamSession {
                 return context.stop();
             }
         };
-        if let Some(id) = &upgraded.request_id {
-            log::info!("{} dir=upstream request_id={}", self.trace, log_field(id));
-        }
+        let request_id = upgraded.request_id.clone().map(shorten);
+        connection_log!(
+            Level::Info, self.trace,
+            dir = "upstream", request_id = request_id, dial_ms = self.dialled_at.map(|at| milliseconds(at.elapsed()));
+            "upstream open"
+        );
         self.socket = Some(UpstreamSocket::new(upgraded.framed, self.limit));
         self.tell(Input::UpstreamOpened, context);
         context.spawn(ReadPump);
@@ -173,16 +185,19 @@ impl UpstreamSession {
             Ok(decoded) => {
                 if let Some(damage) = decoded.damage {
                     let damage = damage.without_value();
-                    log::warn!("{} dir=upstream only the type is used: {damage}", self.trace);
+                    connection_log!(
+                        Level::Warn, self.trace, dir = "upstream", error:% = damage;
+                        "only the type is used"
+                    );
                 }
                 if let ServerEvent::Unknown(unknown) = &decoded.event {
                     let kind = shorten(unknown.kind.clone());
-                    log::warn!("{} dir=upstream unknown event type={kind:?}", self.trace);
+                    connection_log!(Level::Warn, self.trace, dir = "upstream", type = kind; "unknown event");
                 }
                 Input::Upstream(decoded.event)
             }
             Err(error) => {
-                log::warn!("{} dir=upstream no event: {error}", self.trace);
+                connection_log!(Level::Warn, self.trace, dir = "upstream", error:% = error; "no event");
                 Input::UpstreamMalformed(error)
             }
         };
@@ -212,21 +227,22 @@ impl UpstreamSession {
 
     /// The event as text, in the shape that the server takes. (An append is the same in both.)
     fn encoded(&self, event: ClientEvent) -> String {
-        log::trace!("{} dir=upstream sends type={}", self.trace, event.kind());
+        connection_log!(Level::Trace, self.trace, dir = "upstream", type = event.kind(); "sends");
         if !self.dialer.speaks_beta() {
             return event.encode();
         }
         let beta::Translated { event, left_out } = beta::translate(event);
         if !left_out.is_empty() {
-            let left_out = left_out.join(", ");
-            log::info!("{} dir=upstream left out for the beta api: {left_out}", self.trace);
+            let left_out = left_out.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let left_out = Fields::default().with("members[]", left_out);
+            connection_log!(Level::Info, self.trace, dir = "upstream", ..left_out; "left out for the beta api");
         }
         event.encode()
     }
 
     /// The Realtime API has no binary frames.
     fn binary(&mut self, audio: &Bytes, context: &mut Context<Self>) {
-        log::warn!("{} dir=upstream a binary frame of {} bytes", self.trace, audio.len());
+        connection_log!(Level::Warn, self.trace, dir = "upstream", bytes = audio.len(); "a binary frame");
         self.tell(Input::UpstreamMalformed(DecodeError::NoType), context);
     }
 
@@ -312,6 +328,7 @@ impl Handler<ToUpstream> for UpstreamSession {
     fn handle(&mut self, message: ToUpstream, context: &mut Self::Context) {
         match message {
             ToUpstream::Open => {
+                self.dialled_at = Some(Instant::now());
                 let (dialer, destination) = (Rc::clone(&self.dialer), self.destination.clone());
                 let dial = async move { dialer.dial(&destination).await };
                 context

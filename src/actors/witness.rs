@@ -1,6 +1,9 @@
 //! What looks on at a connection, step by step: its log lines, its metrics and what it comes to. Decides nothing, and nothing that
 //! happens to it is felt by the connection.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     rc::Rc,
     time::{Duration, Instant},
@@ -8,17 +11,15 @@ use std::{
 
 use log::Level;
 
-use super::{
-    Trace,
-    describe::{describe_effect, describe_input, log_level},
-    state_machine::StateMachine,
-};
+use super::{Trace, state_machine::StateMachine};
 use crate::{
     config::Scrubber,
+    describe::{Step, describe_ending, log_level, milliseconds},
     functions::Outcome,
     gate::{Effect, Input, Leg, Phase, Severity},
+    logging::{Fields, connection_log},
     metrics::SessionMetrics,
-    protocol::{ids::CallId, log_field},
+    protocol::{ids::CallId, shorten},
     tally::Tally,
 };
 
@@ -45,7 +46,7 @@ pub(super) struct Seen {
     now: Instant,
     phase: Phase,
     level: Level,
-    line: Option<String>,
+    step: Option<Box<Step>>,
 }
 
 impl Witness {
@@ -66,13 +67,16 @@ impl Witness {
             metrics.answered(&answered);
         }
         let level = log_level(input);
-        let line = log::log_enabled!(level).then(|| describe_input(input, self.parts.log_content));
-        Seen { now, phase, level, line }
+        let step = log::log_enabled!(level).then(|| {
+            let since = now.duration_since(self.opened);
+            Box::new(Step::begin(self.steps, since, phase, input, self.parts.log_content))
+        });
+        Seen { now, phase, level, step }
     }
 
     /// The gate, which is now like this, answered with these effects; none has been carried out yet.
     pub(super) fn effects(&mut self, seen: Seen, gate: &StateMachine, effects: &[Effect]) {
-        let Seen { now, phase: before, level, line } = seen;
+        let Seen { now, phase: before, level, step } = seen;
         let WitnessParts { tally, metrics, .. } = &mut self.parts;
         tally.effects(effects, now);
         for effect in effects {
@@ -80,12 +84,13 @@ impl Witness {
         }
         metrics.audio(tally.totals(), now);
         let after = gate.phase();
-        if let Some(line) = line {
-            self.log_step(level, (before, after), line, effects);
+        if let Some(step) = step {
+            let fields = self.without_keys(step.end(after, effects));
+            connection_log!(level, self.parts.trace, ..fields; "");
         }
         if before != after && after == Phase::Active {
-            let took = now.duration_since(self.opened).as_millis();
-            log::info!("{} session active after {took} ms", self.parts.trace);
+            let after_ms = milliseconds(now.duration_since(self.opened));
+            connection_log!(Level::Info, self.parts.trace, after_ms = after_ms; "session active");
         }
         if effects.contains(&Effect::Finished) {
             self.count_end(gate, now);
@@ -96,22 +101,18 @@ impl Witness {
     /// A function that ran here is over. What the application said is content, also where it is an error; the kind of a
     /// failure is not.
     pub(super) fn function(&self, id: &CallId, name: &str, took: Duration, outcome: &Outcome) {
-        let (trace, call, name) = (&self.parts.trace, log_field(id.as_str()), log_field(name));
-        let took = took.as_millis();
+        let (function, call) = (shorten(name.to_owned()), shorten(id.to_string()));
         let (level, outcome) = match outcome {
-            Ok(content) => (Level::Info, format!("ok({} bytes)", content.len())),
-            Err(failure) => (failure.log_level(), format!("{failure:?}")),
+            Ok(content) => {
+                (Level::Info, Fields::default().with("outcome", "ok").with("bytes", content.len()))
+            }
+            Err(failure) => (failure.log_level(), failure.fields()),
         };
-        log::log!(level, "{trace} function={name} call={call} duration_ms={took} outcome={outcome}");
-    }
-
-    fn log_step(&self, level: Level, (before, after): (Phase, Phase), input: String, effects: &[Effect]) {
-        let mut line = format!("phase={before:?}->{after:?} {input}");
-        for effect in effects {
-            describe_effect(effect, self.parts.log_content, &mut line);
-        }
-        let line = self.parts.scrubber.scrub(&line);
-        log::log!(level, "{} step={} {line}", self.parts.trace, self.steps);
+        connection_log!(
+            level, self.parts.trace,
+            function = function, call = call, duration_ms = milliseconds(took), ..outcome;
+            "function ended"
+        );
     }
 
     fn count_end(&mut self, gate: &StateMachine, now: Instant) {
@@ -128,12 +129,13 @@ impl Witness {
             Severity::Expected => Level::Info,
             Severity::Trouble => Level::Warn,
         };
-        let lived = now.duration_since(self.opened).as_secs_f64();
-        let (cause, totals, counts) = (reason.name(), self.parts.tally.totals(), gate.counts());
-        log::log!(
-            level,
-            "{} session ended cause={cause} duration_s={lived:.3}{totals}{counts} ({reason:?})",
-            self.parts.trace
-        );
+        let lived = now.duration_since(self.opened);
+        let fields = describe_ending(reason, lived, self.parts.tally.totals(), &gate.counts());
+        connection_log!(level, self.parts.trace, ..self.without_keys(fields); "session ended");
+    }
+
+    fn without_keys(&self, mut fields: Fields) -> Fields {
+        fields.scrub(&self.parts.scrubber);
+        fields
     }
 }

@@ -17,7 +17,9 @@ use super::check_proxies::{trusted_proxies, whoever};
 use super::error::ConfigError;
 use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
-use super::{AuthMode, Config, Limits, Logging, Server, Simulator, Target, TurnDetection, address};
+use super::{
+    AuthMode, Config, Limits, LogFormat, Logging, Server, Simulator, Target, TurnDetection, address,
+};
 use crate::tls::{CertificateFiles, Unusable};
 
 /// Checks a whole configuration.
@@ -153,6 +155,7 @@ fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError
     let default = Logging::default();
     Ok(Logging {
         level: reader.word(&raw.level, "level", &LEVELS, default.level)?,
+        format: reader.word(&raw.format, "format", &FORMATS, default.format)?,
         log_content: reader.flag(&raw.log_content, "log_content", default.log_content)?,
     })
 }
@@ -187,6 +190,8 @@ pub(super) fn is_loopback(host: &str) -> bool {
         Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
+
+pub(super) const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 pub(super) const LEVELS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::Off),

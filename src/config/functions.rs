@@ -237,7 +237,7 @@ pub(super) fn unnamed_built_ins(routes: &[Route]) -> impl Iterator<Item = Route>
     BuiltIn::ALL.into_iter().filter(unnamed).map(route)
 }
 
-const OWN_HEADERS: [&str; 12] = [
+const OWN_HEADERS: [&str; 13] = [
     "accept-encoding",
     "connection",
     "expect",
@@ -247,6 +247,7 @@ const OWN_HEADERS: [&str; 12] = [
     "keep-alive",
     "te",
     "traceparent",
+    "x-trace-id",
     "trailer",
     "transfer-encoding",
     "upgrade",

@@ -123,8 +123,19 @@ pub struct Server {
 pub struct Logging {
     /// Level unless `RUST_LOG` says otherwise.
     pub level: LevelFilter,
+    /// How a line is written.
+    pub format: LogFormat,
     /// Whether speech, transcripts, arguments and results may appear in the log.
     pub log_content: bool,
+}
+
+/// How a line of the log is written; the fields are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: what it is about, a message, `name=value`.
+    Text,
+    /// For programs: one object.
+    Json,
 }
 
 /// Bounds of one connection. Sizes are in bytes.
@@ -236,7 +247,7 @@ impl Default for Server {
 
 impl Default for Logging {
     fn default() -> Self {
-        Self { level: LevelFilter::Info, log_content: false }
+        Self { level: LevelFilter::Info, format: LogFormat::Text, log_content: false }
     }
 }
 

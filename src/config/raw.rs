@@ -43,6 +43,7 @@ pub(super) struct RawServer {
 #[serde(default, expecting = "a table")]
 pub(super) struct RawLogging {
     pub(super) level: Raw,
+    pub(super) format: Raw,
     pub(super) log_content: Raw,
 }
 

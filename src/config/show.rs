@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::address::Shown;
-use super::check::LEVELS;
+use super::check::{FORMATS, LEVELS};
 use super::check_backend::{DIALECTS, FUNCTION_CALLS};
 use super::{
     Backend, BackendKind, Config, Deepgram, FunctionCalls, Limits, Route, Target, Tool, Transcription,
@@ -37,6 +37,7 @@ pub(super) fn config(config: &Config) -> String {
     );
     out.table("[logging]");
     out.key("level", word(&LEVELS, logging.level));
+    out.key("format", word(&FORMATS, logging.format));
     out.key("log_content", logging.log_content);
     out.table("[auth]");
     out.0 += &show_auth::auth(auth);

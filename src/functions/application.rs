@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use log::Level;
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -20,6 +21,8 @@ use super::{
 use crate::{
     config::{Functions, Route, Scrubber, Target},
     dns::{Found, Resolver},
+    logging::gateway_log,
+    protocol::shorten,
     tls::client_config,
     translate::functions::Endpoint,
 };
@@ -110,7 +113,8 @@ impl<'a> Application<'a> {
             if retries == 0 || Instant::now() + pause >= deadline {
                 return Err(failure);
             }
-            log::debug!("function={:?} call={:?} is tried again after {failure:?}", call.name, call.id);
+            let (function, id) = (shorten(call.name.clone()), shorten(call.id.to_string()));
+            gateway_log!(Level::Debug, function = function, call = id, ..failure.fields(); "a function is tried again");
             retries -= 1;
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

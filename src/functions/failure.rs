@@ -5,7 +5,7 @@ use std::fmt;
 
 use log::Level;
 
-use crate::protocol::shorten;
+use crate::{logging::Fields, protocol::shorten};
 
 /// Why a call has no result. `Display` is the text for the model; `Debug` is for log lines and holds no content.
 #[derive(Clone, PartialEq, Eq)]
@@ -147,6 +147,20 @@ impl Failure {
             | Self::NoContent
             | Self::ContentNotText
             | Self::ErrorNotText => None,
+        }
+    }
+
+    /// For log lines: `outcome` is [`Self::code`]. An application's own words are content, of which the length is told;
+    /// a name that nobody knows is the model's or a client's.
+    pub(crate) fn fields(&self) -> Fields {
+        let fields = Fields::default().with("outcome", self.code());
+        match self {
+            Self::Refused(text) => fields.with("bytes", text.len()),
+            Self::Unknown(_) => fields,
+            other => {
+                let cause = other.cause().map(ToString::to_string);
+                fields.with("error", other.to_string()).with_some("reason", cause)
+            }
         }
     }
 

@@ -50,6 +50,9 @@ pub struct Call {
     pub backend: Option<String>,
     /// Where a client's Settings has it run; a route of the configuration's comes first.
     pub endpoint: Option<Endpoint>,
+    /// The caller's own name for what this belongs to, for the application's log; handed on if it is one word of visible
+    /// ASCII.
+    pub trace: Option<String>,
     /// The trace that the caller belongs to (W3C Trace Context); handed on if it is well-formed.
     pub traceparent: Option<String>,
 }

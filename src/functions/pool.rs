@@ -189,6 +189,7 @@ mod tests {
             arguments: String::new(),
             backend: None,
             endpoint: None,
+            trace: None,
             traceparent: None,
         };
         assert_eq!(pool.run(call()).err(), Some(Failure::Stopped));

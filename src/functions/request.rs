@@ -6,7 +6,10 @@ use serde::Serialize;
 use url::{Position, Url};
 
 use super::Call;
-use crate::{config::Route, protocol::ids::CallId};
+use crate::{
+    config::Route,
+    protocol::{ids::CallId, shorten},
+};
 
 /// What an application is sent.
 #[derive(Serialize)]
@@ -42,6 +45,9 @@ pub(super) fn encode<'a>(
     line("content-type", b"application/json");
     line("content-length", body.len().to_string().as_bytes());
     line("idempotency-key", key.as_bytes());
+    if let Some(trace) = call.trace.as_deref().filter(|name| is_trace(name)) {
+        line("x-trace-id", trace.as_bytes());
+    }
     if let Some(traceparent) = call.traceparent.as_deref().filter(|text| is_traceparent(text)) {
         line("traceparent", traceparent.as_bytes());
     }
@@ -51,12 +57,20 @@ pub(super) fn encode<'a>(
                 line(name.as_str(), value.as_bytes())
             }
             // The value may be a secret.
-            _ => log::warn!("function={:?} header {name:?} cannot be sent", call.name),
+            _ => {
+                let (function, header) = (shorten(call.name.clone()), shorten(name.to_owned()));
+                log::warn!(function, header; "a header cannot be sent");
+            }
         }
     }
     request.put_slice(b"\r\n");
     request.put_slice(&body);
     request.freeze()
+}
+
+/// Whether a name can stand in a header as it is.
+fn is_trace(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A `traceparent` as W3C Trace Context has it: version, trace id, parent id and flags in lower-case
@@ -87,12 +101,17 @@ mod tests {
     use super::*;
 
     fn request(url: &str, headers: &[(&str, &str)], traceparent: Option<&str>) -> String {
+        of(url, headers, None, traceparent)
+    }
+
+    fn of(url: &str, headers: &[(&str, &str)], trace: Option<&str>, traceparent: Option<&str>) -> String {
         let call = Call {
             id: "call_1".into(),
             name: "look_up".to_owned(),
             arguments: r#"{"q":"é"}"#.to_owned(),
             backend: None,
             endpoint: None,
+            trace: trace.map(str::to_owned),
             traceparent: traceparent.map(str::to_owned),
         };
         let url = Url::parse(url).expect("a url");
@@ -146,6 +165,7 @@ mod tests {
             ("accept-encoding", "gzip"),
             ("idempotency-key", "another"),
             ("traceparent", TRACE),
+            ("x-trace-id", "another"),
             ("proxy-authorization", "x"),
             ("x-evil", "a\r\nx-more: b"),
             ("x evil", "a"),
@@ -153,6 +173,23 @@ mod tests {
         ] {
             assert_eq!(request("http://app.example/", &[(name, value)], None), plain, "{name}");
         }
+    }
+
+    #[test]
+    fn the_callers_name_for_it_is_handed_on_if_it_is_one_word() {
+        for (name, expected) in [
+            ("checkout-7", true),
+            (TRACE, true),
+            ("", false),
+            ("a b", false),
+            ("a\r\nx: y", false),
+            ("é", false),
+        ] {
+            let text = of("http://app.example/", &[], Some(name), None);
+            assert_eq!(text.contains(&format!("\r\nx-trace-id: {name}\r\n")), expected, "{name:?}");
+        }
+        let both = of("http://app.example/", &[], Some("checkout-7"), Some(TRACE));
+        assert!(both.contains(&format!("\r\nx-trace-id: checkout-7\r\ntraceparent: {TRACE}\r\n")), "{both}");
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! What a connection passed over in silence, as numbers: nobody is told of it, and the log's last line of
 //! the connection says how often it happened. Knows no event.
 
-use std::fmt;
-
 /// How often something happened that neither peer is told of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -14,17 +12,15 @@ pub struct Counts {
     pub lost_races: u64,
 }
 
-/// Those that are not zero, as ` name=number` each.
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Counts {
+    /// Those that are not zero, by name.
+    pub fn happened(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = [
             ("unknown_events", self.unknown_events),
             ("lost_cancels", self.lost_cancels),
             ("lost_races", self.lost_races),
         ];
-        all.into_iter()
-            .filter(|(_, count)| *count > 0)
-            .try_for_each(|(name, count)| write!(f, " {name}={count}"))
+        all.into_iter().filter(|(_, count)| *count > 0)
     }
 }
 
@@ -34,8 +30,8 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_named() {
-        assert_eq!(Counts::default().to_string(), "");
+        assert_eq!(Counts::default().happened().count(), 0);
         let counts = Counts { unknown_events: 2, lost_cancels: 0, lost_races: 1 };
-        assert_eq!(counts.to_string(), " unknown_events=2 lost_races=1");
+        assert_eq!(counts.happened().collect::<Vec<_>>(), [("unknown_events", 2), ("lost_races", 1)]);
     }
 }

@@ -20,7 +20,7 @@
 //! | `pressure.rs`, `flow_control.rs` | what a leg that does not read does to the other; the latter is both gates' |
 //! | `liveness.rs`, `message_rate.rs` | a peer that is silent, and a client that says too much |
 //! | `events.rs`, `counts.rs` | the table of upstream's events, and how often some came |
-//! | `input.rs`, `effect.rs` | what the gate takes in and what it asks for |
+//! | `input.rs`, `effect.rs`, `effect_rule.rs` | what the gate takes in, what it asks for, and by which rule |
 //! | `outbox.rs`, `timers.rs`, `limits.rs` | what waits for a leg, and until when |
 //! | `relay/` | the other gate, of connections that are passed through |
 
@@ -32,6 +32,7 @@ mod closing;
 mod counts;
 mod drain;
 mod effect;
+mod effect_rule;
 mod ending;
 mod errors;
 mod events;
@@ -69,6 +70,7 @@ use std::{
 
 pub use counts::Counts;
 pub use effect::{BASE_WEIGHT, ClientFrame, Effect, FunctionRun, UpstreamFrame};
+pub use effect_rule::{Occasion, Rules};
 pub use ending::{CloseReason, Ending, Severity, sendable};
 pub use input::{Input, Leg, LegEnd, UpstreamError};
 pub use limits::Limits;

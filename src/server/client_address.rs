@@ -2,7 +2,6 @@
 //! Knows neither how their headers are written nor what an address is counted for.
 
 use std::{
-    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Once,
 };
@@ -11,6 +10,7 @@ use actix_web::{HttpRequest, http::header::HeaderMap, web};
 use ipnet::IpNet;
 
 use super::forwarded::{Hop, forwarded, x_forwarded_for};
+use crate::logging::Fields;
 
 /// How many entries of a header are looked at.
 const MAX_HOPS: usize = 32;
@@ -18,7 +18,7 @@ const MAX_HOPS: usize = 32;
 /// The proxies whose word counts.
 pub(super) struct TrustedProxies(Vec<IpNet>);
 
-/// Where a request comes from. `Display` is for the log.
+/// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender {
     peer: Option<SocketAddr>,
@@ -109,15 +109,12 @@ impl Sender {
     pub(super) fn client(&self) -> IpAddr {
         self.client
     }
-}
 
-impl fmt::Display for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "peer={:?}", self.peer)?;
-        match self.peer {
-            Some(peer) if peer.ip().to_canonical() != self.client => write!(f, " client={}", self.client),
-            _ => Ok(()),
-        }
+    /// For the log: `peer`, and `client` where that is somebody else.
+    pub(super) fn fields(&self) -> Fields {
+        let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
+        let other = self.peer.filter(|peer| peer.ip().to_canonical() != self.client);
+        Fields::default().with("peer", peer).with_some("client", other.map(|_| self.client.to_string()))
     }
 }
 
@@ -125,7 +122,7 @@ impl fmt::Display for Sender {
 fn warn_once(proxy: IpAddr, what: &str) {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        log::warn!("{what}: the address of the proxy, {proxy}, counts; this is told once, have it set one and drop the other");
+        log::warn!(proxy:% = proxy; "{what}: the address of the proxy counts; this is told once, have it set one and drop the other");
     });
 }
 
@@ -238,12 +235,12 @@ mod tests {
                 Some(peer) => request.peer_addr(peer.parse().expect("an address with a port")),
                 None => request,
             };
-            Sender::of(&request.to_http_request()).to_string()
+            Sender::of(&request.to_http_request()).fields().to_string()
         };
-        assert_eq!(shown(Some("10.0.0.1:80")), "peer=Some(10.0.0.1:80) client=203.0.113.7");
-        assert_eq!(shown(Some("192.0.2.1:80")), "peer=Some(192.0.2.1:80)");
-        assert_eq!(shown(Some("[::ffff:192.0.2.1]:80")), "peer=Some([::ffff:192.0.2.1]:80)");
-        assert_eq!(shown(None), "peer=None");
+        assert_eq!(shown(Some("10.0.0.1:80")), "peer=10.0.0.1:80 client=203.0.113.7");
+        assert_eq!(shown(Some("192.0.2.1:80")), "peer=192.0.2.1:80");
+        assert_eq!(shown(Some("[::ffff:192.0.2.1]:80")), r#"peer="[::ffff:192.0.2.1]:80""#);
+        assert_eq!(shown(None), "peer=-");
     }
 
     /// Bytes that look like a header's value and those that do not.

@@ -37,7 +37,7 @@ pub(super) async fn end(
         Some(Duration::ZERO) => false,
         Some(patience) => drain(sessions, patience, requests).await,
     };
-    log::info!("stopping, {} sessions are open", sessions.len());
+    log::info!(sessions = sessions.len(); "stopping");
     sessions.enter(Stage::Stopping);
     let goodbye = async {
         if !hurried {
@@ -49,7 +49,7 @@ pub(super) async fn end(
         timeout(HASTE, sessions.gone()).await
     };
     if goodbye.await.is_err() {
-        log::warn!("{} sessions did not end in time", sessions.len());
+        log::warn!(sessions = sessions.len(); "sessions did not end in time");
         return Ended::Cut;
     }
     Ended::Orderly
@@ -61,7 +61,7 @@ async fn drain(
     patience: Duration,
     requests: &mut (impl Stream<Item = Request> + Unpin),
 ) -> bool {
-    log::info!("draining, {} sessions are open, at most {} s", sessions.len(), patience.as_secs());
+    log::info!(sessions = sessions.len(), at_most_s = patience.as_secs(); "draining");
     sessions.enter(Stage::Draining);
     tokio::select! {
         () = sessions.gone() => false,

@@ -1,7 +1,7 @@
 //! `POST /function-call`: runs one function call for a page that was handed it, on the pool that runs the
 //! calls of sessions. Knows neither sessions nor how a function is run.
 
-use std::{fmt, future::pending};
+use std::future::pending;
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
@@ -30,10 +30,12 @@ use super::{
 use crate::{
     actors::ClientSocket,
     config::Config,
+    describe::milliseconds,
     functions::{Call, ExecutorPool, Failure},
     identity::Identities,
+    logging::gateway_log,
     metrics::FunctionMetrics,
-    protocol::log_field,
+    protocol::shorten,
 };
 
 /// The methods of the path.
@@ -113,7 +115,8 @@ async fn run(
     identities.admit(&identity)?;
     let traceparent = text_of(request, "traceparent");
     let (begun, counted) = (Instant::now(), counted.begins(&name));
-    let call = Call { id, name, arguments, backend: None, endpoint: None, traceparent };
+    let trace = line.trace.clone();
+    let call = Call { id, name, arguments, backend: None, endpoint: None, trace, traceparent };
     let outcome = match pool.run(call) {
         // What is dropped here is cancelled.
         Ok(running) => tokio::select! {
@@ -219,39 +222,33 @@ impl Drop for LogLine {
             Ended::Refused(refusal) if !refusal.was_run() => {
                 let (_, code) = refusal.status_and_code();
                 if let Some(left_out) = line_of(code, refusal.reason()) {
-                    log::info!("{self}{left_out}");
+                    self.write(Level::Info, left_out.number());
                 }
                 return;
             }
             Ended::Early | Ended::Answered | Ended::Refused(_) => Level::Info,
         };
-        log::log!(level, "{self}");
+        self.write(level, None);
     }
 }
 
-impl fmt::Display for LogLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trace = self.trace.as_deref().unwrap_or("-");
-        let function = self.function.as_deref().unwrap_or("-");
-        let took = self.began.elapsed().as_millis();
-        write!(f, "function call trace={trace} {} ", self.sender)?;
-        if let Some(subject) = &self.subject {
-            write!(f, "subject={} ", log_field(subject))?;
-        }
-        write!(f, "function={function} duration_ms={took} ")?;
-        match &self.ended {
-            Ended::Early => f.write_str("status=- outcome=connection_lost"),
-            Ended::Preflight => f.write_str("status=204 outcome=preflight"),
-            Ended::Answered => f.write_str("status=200 outcome=ok"),
-            Ended::Failed(failure) => write!(f, "status=200 outcome={failure:?}"),
+impl LogLine {
+    fn write(&self, level: Level, left_out: Option<u64>) {
+        let subject = self.subject.clone().map(shorten);
+        let function = self.function.clone().map_or_else(|| "-".to_owned(), shorten);
+        let fields = self.sender.fields().with_some("subject", subject).with("function", function);
+        let fields = fields.with("duration_ms", milliseconds(self.began.elapsed()));
+        let fields = match &self.ended {
+            Ended::Early => fields.with("outcome", "connection_lost"),
+            Ended::Preflight => fields.with("status", 204_u16).with("outcome", "preflight"),
+            Ended::Answered => fields.with("status", 200_u16).with("outcome", "ok"),
+            Ended::Failed(failure) => fields.with("status", 200_u16).and(failure.fields()),
             Ended::Refused(refusal) => {
                 let (status, code) = refusal.status_and_code();
-                write!(f, "status={status} outcome={code}")?;
-                match refusal.reason() {
-                    Some(reason) => write!(f, " reason={reason:?}"),
-                    None => Ok(()),
-                }
+                fields.with("status", status).with("outcome", code).with_some("reason", refusal.reason())
             }
-        }
+        };
+        let trace = self.trace.as_deref().unwrap_or("-");
+        gateway_log!(level, trace = trace, ..fields.with_some("left_out", left_out); "function call");
     }
 }

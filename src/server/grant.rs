@@ -11,6 +11,7 @@ use actix_web::{
     },
     web,
 };
+use log::Level;
 use serde_json::json;
 
 use super::{
@@ -27,7 +28,8 @@ use super::{
 use crate::{
     config::Config,
     identity::{Granted, Identities, Identity, NoGrant, Stranger},
-    protocol::log_field,
+    logging::gateway_log,
+    protocol::shorten,
 };
 
 /// The longest body, bytes.
@@ -116,9 +118,9 @@ async fn grant(
 
 fn log_grant(request: &HttpRequest, giver: &Identity, subject: Option<&str>, expires_in: u64) {
     let own = giver.subject.as_deref().unwrap_or_default();
-    let (own, subject) = (log_field(own), log_field(subject.unwrap_or(own)));
-    let sender = Sender::of(request);
-    log::info!("granted {sender} subject={subject} by={own} expires_in_s={expires_in}");
+    let (own, subject) = (shorten(own.to_owned()), shorten(subject.unwrap_or(own).to_owned()));
+    let fields = Sender::of(request).fields().with("subject", subject).with("by", own);
+    gateway_log!(Level::Info, ..fields.with("expires_in_s", expires_in); "granted");
 }
 
 /// Whether there is anything to read. Deepgram's callers may send nothing at all.

@@ -169,7 +169,7 @@ fn keep_socket(socket: &TcpStream, data: &mut Extensions) {
         Ok(duplicate) => {
             data.insert(duplicate);
         }
-        Err(error) => log::warn!("a socket cannot be duplicated: {error}"),
+        Err(error) => log::warn!(error:% = error; "a socket cannot be duplicated"),
     }
 }
 
@@ -205,7 +205,7 @@ fn tcp_below(socket: &TlsStream<TcpStream>) -> &TcpStream {
 fn failed(error: TlsError<io::Error, Infallible>) {
     match error {
         TlsError::Timeout => log::debug!("a tls handshake took too long"),
-        TlsError::Tls(error) => log::debug!("a tls handshake failed: {error}"),
+        TlsError::Tls(error) => log::debug!(error:% = error; "a tls handshake failed"),
     }
 }
 

@@ -171,7 +171,7 @@ impl Server {
                     if let Some(next) = reload::next(&running, reread, certificate.as_mut()) {
                         let changes = next.config.changes_since(&running.config);
                         in_force.send_replace(Arc::new(next));
-                        log::info!("configuration reloaded: {changes}");
+                        log::info!(changes:% = changes; "configuration reloaded");
                     }
                 }
             }
@@ -195,7 +195,7 @@ fn bound(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
 
 fn warn_of_dates(certificate: &OwnCertificate) {
     if let Some(trouble) = certificate.trouble(UnixTime::now()) {
-        log::warn!("{trouble}: clients refuse a certificate at any other time than its own");
+        log::warn!(trouble:% = trouble; "clients refuse a certificate at any other time than its own");
     }
 }
 
@@ -209,7 +209,7 @@ fn log_certificate(certificate: &OwnCertificate, read: Result<bool, Unusable>) {
         }
         Err(unusable) => {
             let reason = unusable.reason();
-            log::error!("the listener keeps its certificate, the new one is of no use: {reason}");
+            log::error!(reason:% = reason; "the listener keeps its certificate, the new one is of no use");
         }
     }
 }

@@ -4,16 +4,17 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, mem,
+    mem,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use actix_web::{HttpRequest, web};
+use log::Level;
 use tokio::time::Instant;
 
 use super::{client_address::Sender, refuse::Refuse};
-use crate::{metrics::Metrics, protocol::log_field};
+use crate::{logging::gateway_log, metrics::Metrics, protocol::shorten};
 
 /// How far apart two lines of a kind are.
 const APART: Duration = Duration::from_secs(1);
@@ -34,27 +35,26 @@ pub(super) fn log_refusal(request: &HttpRequest, path: &str, subject: Option<&st
     count_refusal(request, refusal);
     let ((_, code), reason) = (refusal.status_and_code(), refusal.reason());
     let Some(left_out) = line_of(code, reason) else { return };
-    let sender = Sender::of(request);
-    let subject = subject.map(|subject| format!(" subject={}", log_field(subject))).unwrap_or_default();
-    let why = reason.map(|reason| format!(" reason={reason:?}")).unwrap_or_default();
-    log::info!("refused path={path} {sender}{subject} code={code}{why}{left_out}");
+    let fields = Sender::of(request).fields();
+    let fields = fields.with_some("subject", subject.map(|subject| shorten(subject.to_owned())));
+    let fields =
+        fields.with("code", code).with_some("reason", reason).with_some("left_out", left_out.number());
+    gateway_log!(Level::Info, path = path, ..fields; "refused");
 }
 
-/// Whether a line about a refusal with this code and reason may be written now, and what it has to end with.
+/// Whether a line about a refusal with this code and reason may be written now, and for how many others.
 pub(super) fn line_of(code: &'static str, reason: Option<&'static str>) -> Option<LeftOut> {
     LAST.line_of((code, reason), Instant::now())
 }
 
-/// How many lines one stands for besides itself. `Display` is the end of that line.
+/// How many lines one stands for besides itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LeftOut(u64);
 
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            number => write!(f, " left_out={number}"),
-        }
+impl LeftOut {
+    /// The number, if there are any.
+    pub(super) fn number(self) -> Option<u64> {
+        Some(self.0).filter(|number| *number > 0)
     }
 }
 
@@ -90,17 +90,19 @@ mod tests {
         let lines = LastLines(Mutex::default());
         let began = Instant::now();
         let at = |kind, millis| {
-            lines.line_of(kind, began + Duration::from_millis(millis)).map(|left| left.to_string())
+            lines
+                .line_of(kind, began + Duration::from_millis(millis))
+                .map(|left| left.number().unwrap_or_default())
         };
         let (one, other) = (("token_invalid", Some("signature")), ("token_invalid", Some("used")));
-        assert_eq!(at(one, 0).as_deref(), Some(""));
+        assert_eq!(at(one, 0), Some(0));
         assert_eq!(at(one, 1), None);
-        assert_eq!(at(other, 1).as_deref(), Some(""), "another reason is another kind");
+        assert_eq!(at(other, 1), Some(0), "another reason is another kind");
         assert_eq!(at(one, 999), None);
-        assert_eq!(at(one, 1000).as_deref(), Some(" left_out=2"));
+        assert_eq!(at(one, 1000), Some(2));
         assert_eq!(at(one, 1999), None);
-        assert_eq!(at(one, 9000).as_deref(), Some(" left_out=1"));
-        assert_eq!(at(one, 10_000).as_deref(), Some(""));
-        assert_eq!(at(other, 10_000).as_deref(), Some(""));
+        assert_eq!(at(one, 9000), Some(1));
+        assert_eq!(at(one, 10_000), Some(0));
+        assert_eq!(at(other, 10_000), Some(0));
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn next(
     let Succession { config, waiting } = match succession {
         Ok(succession) => succession,
         Err(reason) => {
-            log::error!("the configuration in force stays, the new one is of no use: {reason}");
+            log::error!(reason; "the configuration in force stays, the new one is of no use");
             return None;
         }
     };

@@ -8,6 +8,7 @@ use actix_web::{
     http::{Method, header},
     web,
 };
+use log::Level;
 use uuid::Uuid;
 
 use super::{
@@ -28,7 +29,8 @@ use crate::{
     config::{Config, FunctionCalls, Rights},
     gate::Limits,
     identity::{Identities, Identity},
-    protocol::log_field,
+    logging::connection_log,
+    protocol::shorten,
 };
 
 /// The header by which Deepgram's SDKs name a session.
@@ -95,8 +97,8 @@ fn upgrade(
     let connection = spawn_connection(&runtime, request, payload, destination, trace.clone(), ticket)
         .expect("the handshake has been checked");
     deciders.sessions.register(number, &connection.gate);
-    let subject = subject.map(|subject| format!(" subject={}", log_field(&subject))).unwrap_or_default();
-    log::info!("{trace} connected path={path} {sender}{subject}");
+    let from = sender.fields().with_some("subject", subject.map(shorten));
+    connection_log!(Level::Info, trace, path = path, ..from; "connected");
     connection.response
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn drive(mut session: impl Session, mut sink: actix_ws::Session
                 return;
             }
             Some(Err(error)) => {
-                log::debug!("simulator: connection ended: {error}");
+                log::debug!(error:% = error; "a connection to the simulator ended");
                 let _ = sink.close(Some(broken(&error).into())).await;
                 return;
             }

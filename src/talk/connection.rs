@@ -101,7 +101,7 @@ impl Connection {
     /// Sends `message`. A failure is not told: the reading side knows better why the connection ended.
     pub(super) async fn send(&mut self, message: Message) {
         if let Err(error) = self.socket.send(message).await {
-            log::debug!("cannot write to the server: {error}");
+            log::debug!(error:% = error; "the server cannot be written to");
         }
     }
 

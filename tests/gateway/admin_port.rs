@@ -74,7 +74,7 @@ async fn it_speaks_no_tls_and_is_not_ready_during_the_drain() {
     mock.peer(1).await.send(&frames::output_audio_delta(&[0; 480]));
     client.wait_for("audio", s(5), |journal| (!heard(journal).is_empty()).then_some(())).await;
     gateway.terminate().await;
-    gateway.expect_log(&["draining, 1 sessions"], s(2)).await;
+    gateway.expect_log(&["draining sessions=1 "], s(2)).await;
     assert_eq!(probe(admin).await, [200, 503]);
     gateway.terminate().await;
     client.expect_ending("SERVER_GOING_AWAY", 1012).await;

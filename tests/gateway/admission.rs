@@ -62,7 +62,7 @@ async fn each_address_has_its_own_places() {
     let _fourth = admitted(THERE, &gateway, "X-Forwarded-For: 203.0.113.7\r\n").await;
     // Nobody is trusted to say where somebody else is.
     turned_away(THERE, &gateway, "X-Forwarded-For: 203.0.113.8\r\nForwarded: for=203.0.113.8\r\n").await;
-    let line = ["INFO", "refused path=/openai peer=Some(127.0.0.1:", &format!(") code={BY_ADDRESS}")];
+    let line = ["INFO", "refused path=/openai peer=127.0.0.1:", &format!(" code={BY_ADDRESS}")];
     gateway.expect_log(&line, s(5)).await;
     drop(first);
     let again = async || {
@@ -90,7 +90,7 @@ async fn behind_a_proxy_the_client_counts() {
     turned_away(HERE, &gateway, "X-Forwarded-For: unknown\r\n").await;
     let _fourth = admitted(THERE, &gateway, "X-Forwarded-For: 203.0.113.9\r\n").await;
     turned_away(THERE, &gateway, "X-Forwarded-For: 203.0.113.10\r\n").await;
-    gateway.expect_log(&["connected path=/openai peer=Some(127.0.0.1:", " client=203.0.113.7"], s(5)).await;
+    gateway.expect_log(&["connected path=/openai peer=127.0.0.1:", " client=203.0.113.7"], s(5)).await;
     let refused = ["refused path=/openai", " client=203.0.113.7 code=too_many_sessions_of_address"];
     gateway.expect_log(&refused, s(5)).await;
     assert!(!gateway.log().contains("203.0.113.9"), "who is not trusted is not believed");
@@ -109,7 +109,10 @@ async fn a_forged_header_beside_the_proxys_own_costs_nobody_else_a_place() {
     let _named = admitted(HERE, &gateway, "Forwarded: for=198.51.100.1\r\n").await;
     let _own = admitted(HERE, &gateway, "X-Forwarded-For: 203.0.113.7\r\n").await;
     gateway
-        .expect_log(&["WARN", "name different clients", "the address of the proxy, 127.0.0.1"], s(5))
+        .expect_log(
+            &["WARN", "name different clients", "the address of the proxy counts", "proxy=127.0.0.1"],
+            s(5),
+        )
         .await;
     assert_eq!(gateway.log().matches("this is told once").count(), 1);
 }
@@ -293,7 +296,7 @@ async fn every_refusal_has_a_body_and_the_header_of_its_status() {
         }
     }
     for part in ["refused path=/openai ", "refused path=- ", "refused path=/health "] {
-        gateway.expect_log(&["INFO", part, " peer=Some(127.0.0.1:", " code="], s(5)).await;
+        gateway.expect_log(&["INFO", part, " peer=127.0.0.1:", " code="], s(5)).await;
     }
 }
 
@@ -328,7 +331,7 @@ async fn a_flood_of_refusals_is_a_line_in_a_second() {
         assert_eq!(http::get(gateway.port(), "/function-call", headers).await.status, 405);
     })
     .await;
-    let line = ["function call trace=- peer=Some(127.0.0.1:", " client=203.0.113.7 function=- "];
+    let line = ["function call trace=- peer=127.0.0.1:", " client=203.0.113.7 function=- "];
     gateway.expect_log(&line, s(5)).await;
 }
 

@@ -49,7 +49,7 @@ async fn in_its_turn(gateway: &Gateway, mock: &Mock) -> (Client, Peer) {
 
 async fn drain(gateway: &Gateway, sessions: usize) {
     gateway.terminate().await;
-    let line = format!("draining, {sessions} sessions are open, at most 25 s");
+    let line = format!("draining sessions={sessions} at_most_s=25");
     gateway.expect_log(&["INFO", &line], s(2)).await;
 }
 
@@ -66,7 +66,7 @@ async fn an_answer_is_finished_before_its_session_ends() {
     let told = journal.position("Error");
     assert!(journal.position("AgentAudioDone") < told, "{journal}");
     assert_eq!(journal.spoken_texts("assistant"), [frames::REPLY]);
-    gateway.expect_log(&["INFO", "stopping, 0 sessions are open"], s(2)).await;
+    gateway.expect_log(&["INFO", "stopping sessions=0"], s(2)).await;
     assert_eq!(gateway.exit(s(3)).await, Some(0));
 }
 
@@ -126,7 +126,7 @@ async fn a_turn_without_an_end_is_cut_when_the_drain_is_over() {
     gateway.terminate().await;
     client.expect_ending("SERVER_GOING_AWAY", 1012).await;
     assert!(asked.elapsed() >= s(1), "after {:?}", asked.elapsed());
-    gateway.expect_log(&["INFO", "stopping, 1 sessions are open"], s(2)).await;
+    gateway.expect_log(&["INFO", "stopping sessions=1"], s(2)).await;
     assert_eq!(gateway.exit(s(3)).await, Some(0));
 }
 

@@ -92,6 +92,7 @@ async fn a_call_reaches_the_application_and_its_result_the_page() {
     assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/functions"));
     assert_eq!(request.body, serde_json::from_str::<Value>(CALL).expect("it is JSON"));
     assert_eq!(request.headers.get("traceparent").map(String::as_str), Some(traceparent));
+    assert_eq!(request.headers.get("x-trace-id").map(String::as_str), Some("page-7"));
     stage.expect_line("page-7", &["function=get_weather duration_ms=", " status=200 outcome=ok"]).await;
     let log = stage.gateway.log();
     assert_eq!(log.lines().filter(|line| line.contains("get_weather")).count(), 1, "{log}");

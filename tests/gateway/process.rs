@@ -178,6 +178,6 @@ async fn one_worker_serves_beside_a_stuck_session() {
     for _ in 0..8 {
         mock.peer(1).await.send(&frames::output_audio_delta(&counted(1024 * 1024)));
     }
-    gateway.expect_log(&["dir=upstream reading pauses"], s(5)).await;
+    gateway.expect_log(&["reading pauses dir=upstream"], s(5)).await;
     gateway.assert_serves().await;
 }

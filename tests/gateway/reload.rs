@@ -42,7 +42,7 @@ async fn new_sessions_have_the_new_backend_and_live_ones_the_old() {
     live.open_s().await;
     let (old_url, new_url) = (old.url(), new.url());
     gateway.reload_with(|toml| toml.replace(&old_url, &new_url).replace("test-key-1", "test-key-2")).await;
-    gateway.expect_log(&["INFO", "configuration reloaded: backends changed: openai"], s(1)).await;
+    gateway.expect_log(&["INFO", r#"configuration reloaded changes="backends changed: openai"#], s(1)).await;
     // On each worker.
     for number in 1..=4 {
         gateway.assert_serves().await;
@@ -65,7 +65,7 @@ async fn a_passed_through_session_goes_on_while_its_path_is_gone_for_others() {
     let client = RawPeer::connect(gateway.port(), "/dg", "");
     let (client, mut live) = tokio::join!(client, upstream.accept());
     gateway.reload_with(|toml| toml.replace(&deepgram, "")).await;
-    gateway.expect_log(&["INFO", "configuration reloaded: backends removed: dg"], s(1)).await;
+    gateway.expect_log(&["INFO", r#"configuration reloaded changes="backends removed: dg"#], s(1)).await;
     for path in ["/dg", "/dg/v1/listen"] {
         assert_eq!(upgrade(&gateway, path).await, 404, "{path}");
     }
@@ -83,7 +83,7 @@ async fn paths_come_and_go() {
     assert_eq!(upgrade(&gateway, "/second").await, 404);
     let second = backend("second", &mock.url());
     gateway.reload_with(|toml| format!("{toml}aliases = [\"/more\"]\n{second}")).await;
-    let line = "configuration reloaded: backends added: second; backends changed: openai";
+    let line = r#"configuration reloaded changes="backends added: second; backends changed: openai"#;
     gateway.expect_log(&["INFO", line], s(1)).await;
     assert_eq!(
         told(&gateway).await,
@@ -106,7 +106,7 @@ async fn paths_come_and_go() {
     assert_eq!(upgrade(&gateway, "/third").await, 101);
     live.assert_goes_on().await;
     gateway.reload_with(|toml| toml).await;
-    gateway.expect_log(&["INFO", "configuration reloaded: nothing has changed"], s(1)).await;
+    gateway.expect_log(&["INFO", r#"configuration reloaded changes="nothing has changed"#], s(1)).await;
 }
 
 #[tokio::test]
@@ -118,7 +118,9 @@ async fn limits_are_the_new_ones_for_new_sessions_alone() {
     assert_eq!(upgrade(&gateway, PATH).await, 503);
     let limits = "max_sessions = 2\n[limits]\nmax_message_bytes = 2048";
     gateway.reload_with(|toml| toml.replace("max_sessions = 1", limits)).await;
-    gateway.expect_log(&["configuration reloaded: ", "sections changed: [server], [limits]"], s(1)).await;
+    gateway
+        .expect_log(&["configuration reloaded changes=", "sections changed: [server], [limits]"], s(1))
+        .await;
     let mut new = gateway.connect().await;
     new.open_s().await;
     assert_eq!(upgrade(&gateway, PATH).await, 503);
@@ -194,7 +196,7 @@ async fn what_needs_a_restart_stays_with_a_warning_for_each_key() {
     ] {
         gateway.expect_log(&["WARN", line], s(1)).await;
     }
-    gateway.expect_log(&["configuration reloaded: sections changed: [server]"], s(1)).await;
+    gateway.expect_log(&[r#"configuration reloaded changes="sections changed: [server]"#], s(1)).await;
     assert_eq!(http::get(gateway.port(), "/health", "").await.status, 200);
     assert_eq!(upgrade(&gateway, "/sim/openai").await, 404);
     gateway.assert_serves().await;
@@ -268,7 +270,7 @@ async fn the_embedded_configuration_can_be_read_again() {
     let gateway = Gateway::start_embedded().await;
     let before = told(&gateway).await;
     gateway.signal("HUP").await;
-    gateway.expect_log(&["INFO", "configuration reloaded: nothing has changed"], s(5)).await;
+    gateway.expect_log(&["INFO", r#"configuration reloaded changes="nothing has changed"#], s(5)).await;
     assert_eq!(told(&gateway).await, before);
 }
 
@@ -281,7 +283,7 @@ async fn nothing_is_taken_up_during_the_drain() {
     mock.peer(1).await.send(&frames::output_audio_delta(&[0; 480]));
     client.wait_for("audio", s(5), |journal| (!heard(journal).is_empty()).then_some(())).await;
     gateway.terminate().await;
-    gateway.expect_log(&["draining, 1 sessions"], s(2)).await;
+    gateway.expect_log(&["draining sessions=1 "], s(2)).await;
     gateway.signal("HUP").await;
     gateway.expect_log(&["WARN", "no configuration is taken up any more"], s(2)).await;
     assert!(client.journal().closed().is_none());

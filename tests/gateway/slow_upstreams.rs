@@ -107,7 +107,7 @@ async fn an_upstream_that_stops_reading_when_the_session_opens_ends_the_session(
     mock.expect("session.update", s(5)).await;
     pace.set(0);
     let sending = Stage::send(client, 4 * MIB);
-    gateway.expect_log(&["dir=client reading pauses"], s(5)).await;
+    gateway.expect_log(&["reading pauses dir=client"], s(5)).await;
     mock.peer(1).await.send(&crate::peers::frames::session_updated());
     let client = rest(sending).await;
     client.expect_ending("upstream_too_slow", 1011).await;
@@ -153,7 +153,7 @@ async fn a_client_that_is_not_read_vanishes() {
     let stage = Stage::with_budget(256 * KIB).await;
     stage.pace.set(0);
     let sending = Stage::send(stage.client, 2 * MIB);
-    stage.gateway.expect_log(&["dir=client reading pauses"], s(5)).await;
+    stage.gateway.expect_log(&["reading pauses dir=client"], s(5)).await;
     sending.abort();
     stage.gateway.expect_log(&["session ended", "cause="], s(5)).await;
     stage.gateway.assert_nothing_left(stage.before, s(5)).await;

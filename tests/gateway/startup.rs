@@ -105,6 +105,6 @@ async fn as_many_files_may_be_open_as_the_system_allows() {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).expect("it runs");
     let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit of files");
     assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["700", "700"]);
-    let warning = "server.max_sessions: 700 files may be open, which is enough for 233 sessions";
+    let warning = "server.max_sessions is more than the open files allow files=700 sessions=233";
     gateway.expect_log(&["WARN", warning], s(5)).await;
 }

@@ -99,7 +99,7 @@ async fn a_tls_session_is_resumed_by_every_worker_and_after_a_reload() {
     let first = [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed, HandshakeKind::Resumed];
     assert_eq!(front.handshakes(), first);
     gateway.reload_with(|toml| toml.replace("test-key-1", "test-key-2")).await;
-    gateway.expect_log(&["INFO", "configuration reloaded: backends changed: openai"], s(1)).await;
+    gateway.expect_log(&["INFO", r#"configuration reloaded changes="backends changed: openai"#], s(1)).await;
     for _ in 0..2 {
         open().await;
     }

@@ -56,7 +56,7 @@ async fn what_nobody_is_told_of_is_counted() {
     row.client.close(1000, "").await;
     let counts = " unknown_events=2 lost_cancels=1 lost_races=1 ";
     row.gateway.expect_log(&["session ended cause=client_closed", counts], s(5)).await;
-    let unknown = [" WARN ", "unknown event type=\"response.hologram.delta\""];
+    let unknown = [" WARN ", "unknown event dir=upstream type=response.hologram.delta"];
     row.gateway.expect_log(&unknown, s(1)).await;
 
     let mut quiet = row.gateway.connect().await;

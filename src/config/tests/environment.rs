@@ -24,6 +24,7 @@ fn sections_and_types_follow_the_key() {
             ("voxbridge__server__Host", "localhost"),
             ("VOXBRIDGE__LOGGING__LOG_CONTENT", "TRUE"),
             ("VOXBRIDGE__LOGGING__LEVEL", "debug"),
+            ("VOXBRIDGE__LOGGING__FORMAT", "json"),
             ("VOXBRIDGE__LIMITS__IDLE_TIMEOUT_S", "0"),
             ("VOXBRIDGE__SIMULATOR__OPENAI__DELAY_MS", "5"),
             ("VOXBRIDGE__AUTH__ALLOWED_ORIGINS", "https://a, http://b:1"),
@@ -37,7 +38,8 @@ fn sections_and_types_follow_the_key() {
     )
     .expect("overrides");
     assert_eq!((config.server.host.as_str(), config.server.port), ("localhost", 9000));
-    assert_eq!((config.logging.level, config.logging.log_content), (LevelFilter::Debug, true));
+    assert_eq!((config.logging.level, config.logging.format), (LevelFilter::Debug, LogFormat::Json));
+    assert!(config.logging.log_content);
     assert_eq!(config.limits.idle_timeout, None);
     assert_eq!(config.simulator.openai["delay_ms"], "5");
     assert_eq!(config.auth.allowed_origins, ["https://a", "http://b:1"]);

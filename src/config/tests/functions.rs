@@ -208,6 +208,7 @@ fn bad_keys_of_a_route() {
         ("headers = { Proxy-Authorization = \"x\" }", &format!("headers.Proxy-Authorization: {own}")),
         ("headers = { idempotency-key = \"x\" }", &format!("headers.idempotency-key: {own}")),
         ("headers = { traceparent = \"x\" }", &format!("headers.traceparent: {own}")),
+        ("headers = { X-Trace-Id = \"x\" }", &format!("headers.X-Trace-Id: {own}")),
         ("headers = { HTTP2-Settings = \"x\" }", &format!("headers.HTTP2-Settings: {own}")),
         (
             "tls_ca_file = \"no/such\"",

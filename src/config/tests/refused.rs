@@ -129,6 +129,10 @@ fn bad_sections() {
             "auth.mode: \"token\" is not known, must be \"none\", \"tokens\" or \"jwt\"",
         ),
         (
+            "[logging]\nformat = \"xml\"\n",
+            "logging.format: \"xml\" is not known, must be \"text\" or \"json\"",
+        ),
+        (
             "[logging]\nlevel = \"loud\"\n",
             "logging.level: \"loud\" is not known, must be \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
         ),

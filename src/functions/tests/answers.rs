@@ -219,6 +219,7 @@ async fn the_application_is_told_what_the_contract_says() {
     let mut call = call();
     call.arguments = r#"{"city":"Rome"}"#.to_owned();
     call.traceparent = Some(trace.to_owned());
+    call.trace = Some("checkout-7".to_owned());
     assert_eq!(told(&pool, call).await, sunny());
     let (head, body) = server.request().await;
     assert_eq!(body, r#"{"id":"call_1","name":"look_up","arguments":"{\"city\":\"Rome\"}"}"#);
@@ -231,6 +232,7 @@ async fn the_application_is_told_what_the_contract_says() {
         concat!("user-agent: voxbridge/", env!("CARGO_PKG_VERSION")),
         "content-type: application/json",
         &format!("content-length: {}", body.len()),
+        "x-trace-id: checkout-7",
         &format!("traceparent: {trace}"),
         "authorization: Bearer s3cret",
         "",

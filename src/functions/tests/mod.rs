@@ -38,6 +38,7 @@ fn call() -> Call {
         arguments: "{}".to_owned(),
         backend: None,
         endpoint: None,
+        trace: None,
         traceparent: None,
     }
 }

@@ -179,7 +179,8 @@ impl<T> HeadGuard<T> {
             self.refusals.count(code);
             if let Some(left_out) = line_of(code, None) {
                 let why = refusal.to_string();
-                log::info!("refused peer={:?} code={code} reason={why:?}{left_out}", self.peer);
+                let peer = self.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
+                log::info!(peer, code, reason = why, left_out = left_out.number(); "refused");
             }
             self.refusal = Some(refusal.on_the_wire(SystemTime::now()));
         }

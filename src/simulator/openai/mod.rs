@@ -35,6 +35,8 @@ mod script;
 mod session;
 mod socket;
 mod validate;
+#[cfg(test)]
+mod virtual_time;
 mod wire;
 
 #[cfg(test)]
@@ -44,6 +46,8 @@ use actix_web::{HttpRequest, web};
 
 use door::Door;
 pub use options::Options;
+#[cfg(test)]
+pub(crate) use virtual_time::{Sent, Session};
 
 /// Mounts the simulator: `GET` upgrades to a session of the Realtime API, on OpenAI's path and on the two of Azure.
 ///

@@ -242,7 +242,7 @@ async fn the_requests_end_with_the_gateway() {
     let mut stage = stage(&latch).await;
     stage.gateway.terminate().await;
     // Until the second signal the turn goes on, and its functions with it.
-    stage.gateway.expect_log(&["draining, 1 sessions"], s(5)).await;
+    stage.gateway.expect_log(&["draining sessions=1 "], s(5)).await;
     stage.gateway.terminate().await;
     stage.session.client.expect_ending("SERVER_GOING_AWAY", 1012).await;
     stage.application.expect_cut_off(1, s(5)).await;

@@ -273,7 +273,8 @@ async fn headers_of_an_endpoint_change_nothing_of_the_request() {
     let (mock, gateway) = allowing(r#"["127.0.0.1"]"#, "").await;
     let headers = json!({"x-clients": "1", "Host": "evil.example", "Content-Length": "2", "Connection": "x-clients",
         "Transfer-Encoding": "chunked", "Content-Type": "text/plain", "Expect": "100-continue", "Upgrade": "h2c",
-        "TE": "trailers", "Idempotency-Key": "mine", "traceparent": "mine", "Proxy-Authorization": "mine"});
+        "TE": "trailers", "Idempotency-Key": "mine", "traceparent": "mine", "X-Trace-Id": "mine",
+        "Proxy-Authorization": "mine"});
     assert_becomes(&mock, &gateway, &json!({"url": allowed.url(), "headers": headers}), Run).await;
     let request = allowed.requests().remove(0);
     let header = |name: &str| request.headers.get(name).map(String::as_str);
@@ -281,7 +282,9 @@ async fn headers_of_an_endpoint_change_nothing_of_the_request() {
     assert_eq!(header("host"), Some(allowed.authority()));
     assert_eq!(header("content-type"), Some("application/json"));
     assert!(header("idempotency-key").is_some_and(|key| key != "mine"));
-    for absent in ["transfer-encoding", "expect", "upgrade", "te", "traceparent", "proxy-authorization"] {
+    for absent in
+        ["transfer-encoding", "expect", "upgrade", "te", "traceparent", "x-trace-id", "proxy-authorization"]
+    {
         assert_eq!(header(absent), None, "{absent}");
     }
     assert_ne!(header("connection"), Some("x-clients"));

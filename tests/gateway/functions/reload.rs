@@ -30,7 +30,7 @@ async fn a_live_session_calls_where_it_did_and_a_new_one_elsewhere() {
     let mut live = Session::open(&gateway, &mock, &plain_settings()).await;
     let threads = gateway.files_and_threads().1;
     gateway.reload_with(|toml| toml.replace(&old.url(), &new.url())).await;
-    gateway.expect_log(&["configuration reloaded: ", "[functions]"], s(1)).await;
+    gateway.expect_log(&["configuration reloaded changes=", "[functions]"], s(1)).await;
     let mut late = Session::open(&gateway, &mock, &plain_settings()).await;
     expect_threads(&gateway, threads + POOL).await;
     live.call(&[("call_1", "get_weather", "{}")]);

@@ -29,14 +29,14 @@ async fn the_request_is_what_the_contract_says() {
     assert_eq!(header("x-api-key"), Some("secret-1"));
     assert_eq!(header("host"), Some(stage.application.authority()));
     assert!(header("idempotency-key").is_some_and(|key| key.len() == 36), "{request:?}");
-    for absent in ["accept-encoding", "traceparent", "transfer-encoding", "authorization"] {
+    for absent in ["accept-encoding", "traceparent", "x-trace-id", "transfer-encoding", "authorization"] {
         assert_eq!(header(absent), None, "{absent}");
     }
     let log = stage.gateway.log();
     for content in ["secret-1", "all is well", "u00e4"] {
         assert!(!log.contains(content), "{content} is in the log");
     }
-    let outcome = [" function=f call=call_1 duration_ms=", " outcome=ok(11 bytes)"];
+    let outcome = [" function=f call=call_1 duration_ms=", " outcome=ok bytes=11"];
     let told: Vec<_> = log.lines().filter(|line| outcome.iter().all(|part| line.contains(part))).collect();
     assert!(matches!(&told[..], [line] if line.contains("INFO") && line.contains("conn=")), "{log}");
 }
@@ -56,6 +56,23 @@ async fn a_trace_is_handed_on() {
     // The same trace; the span may be one of the gateway's own.
     let trace = request.headers.get("traceparent").expect("the trace is handed on");
     assert_eq!(trace[..36], TRACE[..36], "{trace}");
+    // The client has no other name for the session.
+    assert_eq!(request.headers.get("x-trace-id").map(String::as_str), Some(TRACE));
+}
+
+#[tokio::test]
+async fn the_clients_name_for_the_session_is_handed_on() {
+    let application = Application::start(|_| Reply::content("all is well")).await;
+    let mock = Mock::start(script()).await;
+    let gateway = gateway(&mock, &route("[\"*\"]", &application, "")).await;
+    let mut client = Client::connect_with(&gateway.url(&format!("{PATH}?traceId=checkout-7")), &[]).await;
+    client.open_s().await;
+    let mut session = Session::of(client, mock.peer(1).await, 1);
+    session.call(&[("call_1", "f", "{}")]);
+    assert_eq!(output(&mock, 1, "call_1").await, "all is well");
+    let request = application.requests().remove(0);
+    assert_eq!(request.headers.get("x-trace-id").map(String::as_str), Some("checkout-7"));
+    assert_eq!(request.headers.get("traceparent"), None);
 }
 
 #[tokio::test]
@@ -71,9 +88,12 @@ async fn an_application_that_is_not_there() {
     let log = stage.gateway.log();
     let told: Vec<_> = log.lines().filter(|line| line.contains("127.0.0.1:1:")).collect();
     let [line] = &told[..] else { panic!("{log}") };
-    for part in
-        ["WARN", "conn=", " function=f call=call_1 ", " outcome=unreachable(the function cannot be reached; "]
-    {
+    for part in [
+        "WARN",
+        "conn=",
+        " function=f call=call_1 ",
+        " outcome=unreachable error=\"the function cannot be reached\" reason=\"127.0.0.1:1: ",
+    ] {
         assert!(line.contains(part), "{line}");
     }
 }

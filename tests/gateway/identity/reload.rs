@@ -17,7 +17,7 @@ async fn a_token_that_is_gone_lets_nobody_in_and_puts_nobody_out() {
     live.open_s().await;
     assert_refused(&stage.upgrade_by(OTHER_TOKEN).await, 401, "token_invalid", "a token to come");
     stage.gateway.reload_with(|toml| toml.replace(SERVER, OTHER_TOKEN)).await;
-    stage.gateway.expect_log(&["configuration reloaded: sections changed: [auth]"], s(1)).await;
+    stage.gateway.expect_log(&[r#"configuration reloaded changes="sections changed: [auth]"#], s(1)).await;
     assert_refused(&stage.upgrade_by(SERVER).await, 401, "token_invalid", "a token that is gone");
     assert_refused(&stage.grant(SERVER, &json!({})).await, 401, "token_invalid", "a token that is gone");
     for token in [OTHER_TOKEN, KIOSK] {

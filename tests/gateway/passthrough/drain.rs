@@ -42,7 +42,7 @@ async fn an_answer_is_finished_before_its_session_ends() {
     let mut idle = stage.agent().await;
     let mut ends = in_its_turn(&stage).await;
     stage.gateway.terminate().await;
-    stage.gateway.expect_log(&["INFO", "draining, 2 sessions are open, at most 25 s"], WITHIN).await;
+    stage.gateway.expect_log(&["INFO", "draining sessions=2 at_most_s=25"], WITHIN).await;
     expect_goodbye(&mut idle).await;
     let rest = [audio(), audio(), text("AgentAudioDone")];
     ends.upstream.send_all(&rest, usize::MAX).await;
@@ -59,7 +59,7 @@ async fn a_turn_without_an_end_and_a_transcription_are_cut_when_the_drain_is_ove
     let mut agent = in_its_turn(&stage).await;
     let mut transcription = stage.connect(&format!("{PATH}/v1/listen")).await;
     stage.gateway.terminate().await;
-    stage.gateway.expect_log(&["INFO", "stopping, 2 sessions are open"], WITHIN).await;
+    stage.gateway.expect_log(&["INFO", "stopping sessions=2"], WITHIN).await;
     for ends in [&mut agent, &mut transcription] {
         expect_goodbye(ends).await;
     }
@@ -72,7 +72,7 @@ async fn a_second_signal_ends_both_at_once() {
     let mut agent = in_its_turn(&stage).await;
     let mut transcription = stage.connect(&format!("{PATH}/v1/listen")).await;
     stage.gateway.terminate().await;
-    stage.gateway.expect_log(&["INFO", "draining, 2 sessions"], WITHIN).await;
+    stage.gateway.expect_log(&["INFO", "draining sessions=2 "], WITHIN).await;
     stage.gateway.terminate().await;
     for ends in [&mut agent, &mut transcription] {
         expect_goodbye(ends).await;

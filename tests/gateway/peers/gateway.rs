@@ -244,7 +244,7 @@ impl Gateway {
 
     /// Changes its configuration file and has it read again, until the log says that it is in force.
     pub(crate) async fn reload_with(&self, change: impl FnOnce(String) -> String) {
-        let lines = || self.log().matches("configuration reloaded: ").count();
+        let lines = || self.log().matches("configuration reloaded changes=").count();
         let before = lines();
         self.change_file(change).await;
         eventually("reload", s(5), async || (lines() > before).then_some(())).await;
@@ -254,7 +254,7 @@ impl Gateway {
     /// has all these parts.
     pub(crate) async fn refuse_with(&self, change: impl FnOnce(String) -> String, parts: &[&str]) {
         let errors = || self.log().matches("the configuration in force stays").count();
-        let (before, taken) = (errors(), self.log().matches("configuration reloaded: ").count());
+        let (before, taken) = (errors(), self.log().matches("configuration reloaded changes=").count());
         self.change_file(change).await;
         let file = self.config_file();
         let file = file.to_str().expect("the path is UTF-8");
@@ -262,7 +262,7 @@ impl Gateway {
             ["ERROR", "the configuration in force stays", file].iter().chain(parts).copied().collect();
         self.expect_log(&all, s(5)).await;
         assert_eq!(errors(), before + 1, "the error has more lines than one");
-        assert_eq!(self.log().matches("configuration reloaded: ").count(), taken, "it is in force");
+        assert_eq!(self.log().matches("configuration reloaded changes=").count(), taken, "it is in force");
     }
 
     async fn change_file(&self, change: impl FnOnce(String) -> String) {
