@@ -10,6 +10,7 @@ use std::{
 use voxbridge::{
     config::Config,
     gate::{CloseReason, LegEnd, Rule, Severity, UpstreamError},
+    metrics::{BudgetReading, GATE_DIED, Metrics, NOTICES, REFUSALS},
     simulator::Options,
 };
 
@@ -233,6 +234,11 @@ fn the_table_of_endings_is_the_one_in_the_code() {
     let named: Vec<_> = rows.keys().copied().collect();
     let existing: Vec<_> = all.keys().copied().collect();
     assert_eq!(named, existing);
+    let counted: BTreeSet<_> = CloseReason::NAMES.into_iter().collect();
+    assert!(
+        counted.iter().eq(&existing) && counted.len() == CloseReason::NAMES.len(),
+        "{counted:?} are counted"
+    );
     for (name, given) in all {
         let row = rows[name];
         let errors: BTreeSet<_> = given.errors.iter().map(String::as_str).collect();
@@ -299,6 +305,10 @@ fn the_table_of_codes_holds_every_code_that_can_be_sent() {
     for code in table.iter().flat_map(|row| quoted(row[0])) {
         assert!(sent.contains(code), "{code} is never sent");
     }
+    let told: BTreeSet<_> =
+        table.iter().flat_map(|row| quoted(row[0]).into_iter().map(|code| (row[1], code))).collect();
+    let counted: BTreeSet<_> = NOTICES[..NOTICES.len() - 1].iter().copied().collect();
+    assert_eq!(counted, told, "what is counted, and what is told");
 }
 
 /// Status and code of each arm of a table of refusals.
@@ -327,6 +337,67 @@ fn the_tables_of_statuses_are_the_ones_in_the_code() {
         let told: BTreeSet<_> = rows.iter().map(|row| (row[0], row[1].trim_matches('`'))).collect();
         assert_eq!(told, given, "{header}");
     }
+}
+
+#[test]
+fn every_word_of_a_refusal_is_counted() {
+    let mut given: BTreeSet<&str> = BTreeSet::new();
+    for source in [
+        include_str!("../src/server/refuse.rs"),
+        include_str!("../src/server/call_refusal.rs"),
+        include_str!("../src/server/grant.rs"),
+        include_str!("../src/server/upgrade_refusal.rs"),
+    ] {
+        given.extend(refusals(source).into_iter().map(|(_, code)| code));
+    }
+    for source in [
+        include_str!("../src/server/http.rs"),
+        include_str!("../src/server/scrape.rs"),
+        include_str!("../src/server/head_guard/refusal.rs"),
+    ] {
+        let arms = source.lines().filter_map(|line| line.trim().split_once("=> (")?.1.strip_suffix("),"));
+        given.extend(arms.filter_map(|arm| arm.split('"').nth(1)));
+    }
+    // These functions may have been run.
+    for run in ["timed_out", "client_closed"] {
+        assert!(given.remove(run), "{run} is no word of a refusal");
+    }
+    assert_eq!(REFUSALS.into_iter().collect::<BTreeSet<_>>(), given);
+}
+
+/// The names of a scrape's families, with their types and the labels of their series.
+fn families(scrape: &str) -> BTreeMap<&str, (&str, BTreeSet<&str>)> {
+    let mut families = BTreeMap::new();
+    let mut current = "";
+    for line in scrape.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' ')) {
+            current = name;
+            families.insert(name, (kind, BTreeSet::new()));
+        } else if !line.starts_with('#')
+            && let Some((_, labels)) = line.split_once('{')
+            && let Some((labels, _)) = labels.rsplit_once('}')
+        {
+            let names = labels.split("\",").filter_map(|label| Some(label.split_once('=')?.0));
+            let (_, known) = families.get_mut(current).expect("a family begins with its type");
+            known.extend(names.filter(|name| *name != "le"));
+        }
+    }
+    families
+}
+
+#[test]
+fn every_family_of_metrics_is_in_its_table() {
+    let metrics = Metrics::new();
+    metrics.backend("a");
+    let scrape = metrics.text(BudgetReading::default());
+    let existing = families(&scrape);
+    let rows = table("Metric");
+    let told: BTreeMap<_, _> =
+        rows.iter().map(|row| (row[0].trim_matches('`'), (row[1], quoted(row[2])))).collect();
+    assert_eq!(told.len(), rows.len(), "a family has two rows");
+    assert_eq!(told, existing);
+    let cause = format!("`{GATE_DIED}`");
+    assert!(README.contains(&cause), "{cause} is not in the README");
 }
 
 #[test]

@@ -173,7 +173,7 @@ impl BackendFamilies {
         let own = &[name][..];
         let wire = |index: usize| {
             let (leg, direction) = LABELS[index / 2];
-            let family = if index % 2 == 0 { &self.messages } else { &self.bytes };
+            let family = if index.is_multiple_of(2) { &self.messages } else { &self.bytes };
             family.with_label_values(&[name, leg, direction])
         };
         let rule = |rule: &Rule| {

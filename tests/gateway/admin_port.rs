@@ -33,6 +33,10 @@ async fn probe(port: u16) -> [u16; 2] {
     [http::get(port, "/health", "").await.status, http::get(port, "/ready", "").await.status]
 }
 
+async fn metrics(port: u16, headers: &str) -> u16 {
+    http::get(port, "/metrics", headers).await.status
+}
+
 #[tokio::test]
 async fn probes_are_answered_there_alone_and_nothing_else_is() {
     let mock = Mock::start(Script::default()).await;
@@ -40,6 +44,7 @@ async fn probes_are_answered_there_alone_and_nothing_else_is() {
     gateway.expect_printed(&format!("health, readiness and metrics on http://127.0.0.1:{admin}")).await;
     assert_eq!(probe(admin).await, [200, 200]);
     assert_eq!(probe(gateway.port()).await, [404, 404]);
+    assert_eq!([metrics(admin, "").await, metrics(gateway.port(), "").await], [200, 404]);
     for path in [PATH, "/v1/backends", "/v1/auth/grant"] {
         let answer = http::get(admin, path, UPGRADE).await;
         assert_eq!(
@@ -54,11 +59,13 @@ async fn probes_are_answered_there_alone_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn it_needs_no_token() {
+async fn probes_need_no_token_and_metrics_do() {
     let mock = Mock::start(Script::default()).await;
     let auth = "[auth]\nmode = \"tokens\"\n[[auth.tokens]]\nsubject = \"a\"\ntoken = \"0123456789abcdef\"";
     let (gateway, admin) = started(&mock, auth).await;
     assert_eq!(probe(admin).await, [200, 200]);
+    let token = "Authorization: Bearer 0123456789abcdef\r\n";
+    assert_eq!([metrics(admin, "").await, metrics(admin, token).await], [401, 200]);
     assert_eq!(http::get(gateway.port(), PATH, UPGRADE).await.status, 401);
 }
 

@@ -340,7 +340,7 @@ async fn a_flood_of_refusals_is_a_line_in_a_second() {
 async fn probes_may_ask_for_the_head_alone() {
     let mock = Mock::start(Script::default()).await;
     let gateway = Config::for_mock(&mock).start().await;
-    for path in ["/health", "/ready"] {
+    for path in ["/health", "/ready", "/metrics"] {
         assert_eq!(http::send(gateway.port(), "HEAD", path, "").await.status, 200, "{path}");
     }
     assert_eq!(http::send(gateway.port(), "HEAD", "/v1/backends", "").await.status, 405);

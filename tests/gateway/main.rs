@@ -27,6 +27,7 @@ mod latency;
 mod limits;
 mod memory;
 mod message_sizes;
+mod metrics;
 mod passthrough;
 mod peers;
 mod process;

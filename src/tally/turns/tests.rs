@@ -264,6 +264,36 @@ fn audio_that_is_stale_never_counts() {
 }
 
 #[test]
+fn what_is_typed_while_upstream_answers_speech_is_a_turn_of_its_own() {
+    let mut world = World::translated(|_| ());
+    world.at(100).event("input_audio_buffer.speech_stopped").created("r1");
+    world.at(200).types("two").confirms("two").delivered();
+    world.at(300).audio("r1").delivered();
+    assert_eq!(world.measured(), Some((Some((SPEECH, 200)), 0)));
+    world.at(400).done("r1", "completed").created("r2");
+    world.at(500).audio("r2").delivered();
+    assert_eq!(world.measured(), Some((Some((TEXT, 300)), 200)));
+}
+
+#[test]
+fn a_request_that_lost_its_race_is_our_share_until_it_is_made_again() {
+    let mut world = World::translated(|_| ());
+    world.at(100).types("one").confirms("one").delivered();
+    assert_eq!(world.sent_up.last(), Some(&"create"));
+    // Upstream has begun a response of its own, which knows nothing of the text.
+    world
+        .at(150)
+        .upstream(json!({"type": "error", "error": {"code": "conversation_already_has_active_response"}}));
+    world.sent_up.clear();
+    world.at(400).event("response.done");
+    assert_eq!(world.sent_up, ["create"], "R7");
+    world.at(500).created("r2");
+    world.at(600).audio("r2");
+    world.at(602).delivered();
+    assert_eq!(world.measured(), Some((Some((TEXT, 502)), 250 + 2)));
+}
+
+#[test]
 fn who_calls_functions_first_answers_with_the_response_that_speaks() {
     let mut world = World::translated(|_| ());
     world.at(100).types("time?").confirms("time?").delivered();
@@ -329,6 +359,24 @@ fn passed_through_who_types_is_known_to_wait() {
     assert_eq!(world.measured(), Some((Some((TEXT, 301)), 1)));
     world.at(600).take(audio()).delivered();
     assert_eq!(world.measured(), None, "once");
+}
+
+#[test]
+fn passed_through_who_speaks_after_typing_has_no_typed_turn() {
+    let mut world = World::passed_through();
+    let typed = json!({"type": "InjectUserMessage", "content": "hello"}).to_string();
+    world.at(100).take(Input::ClientFrame(Frame::text(typed)));
+    world.at(200).frame(json!({"type": "UserStartedSpeaking"}));
+    world.at(300).frame(json!({"type": "AgentThinking", "content": ""}));
+    world.at(400).take(Input::UpstreamFrame(Frame::binary(vec![0; 960]))).delivered();
+    assert_eq!(world.measured(), Some((None, 0)));
+    world.at(500).frame(json!({"type": "AgentAudioDone"}));
+    let long = json!({"type": "InjectUserMessage", "content": "x".repeat(LOOKED_INTO)}).to_string();
+    world.at(600).take(Input::ClientFrame(Frame::text(long)));
+    world.at(700).frame(json!({"type": "AgentThinking", "content": ""}));
+    world.at(800).take(Input::UpstreamFrame(Frame::binary(vec![0; 960])));
+    world.at(801).delivered();
+    assert_eq!(world.measured(), Some((None, 1)), "nobody looks for the type of so long a text");
 }
 
 #[test]
