@@ -18,6 +18,9 @@ pub(super) trait Session {
     /// Everything that leaves by now, in order; a close is the last.
     fn poll(&mut self, now: Duration) -> Vec<Output>;
 
+    /// The next one of what [`Session::poll`] gave has been handed to the socket.
+    fn left(&mut self) {}
+
     /// When [`Session::poll`] has something next; `None` if only a message of the client can bring it.
     fn deadline(&self) -> Option<Duration>;
 }
@@ -54,6 +57,7 @@ pub(super) async fn drive(mut session: impl Session, mut sink: actix_ws::Session
             if sent.is_err() {
                 return;
             }
+            session.left();
         }
         let deadline = session.deadline().unwrap_or(Duration::MAX).saturating_sub(start.elapsed());
         let frame = match timeout(deadline, stream.recv()).await {

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::simulator::reply::{self, Entry, Prompt};
 
+/// What was read before is cached in whole blocks of so many tokens.
+const CACHE_BLOCK: u64 = 64;
+
 /// Who wants a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
@@ -135,7 +138,10 @@ impl Session {
             .map(Entry::text)
             .chain([prompt.instructions])
             .map(|text| text.chars().count() as u64);
-        let input_tokens = (letters.sum::<u64>().div_ceil(4), self.heard_ms / 100);
+        let input_tokens = (script::text_tokens(letters.sum()), script::audio_tokens(self.heard_ms));
+        let cached = |cached: u64, read: u64| cached.min(read) / CACHE_BLOCK * CACHE_BLOCK;
+        let (text, audio) = self.cached_tokens;
+        let cached_tokens = (cached(text, input_tokens.0), cached(audio, input_tokens.1));
         let output = &config["audio"]["output"];
         let speed = output["speed"].as_f64().unwrap_or(1.0);
         let is_audio = config["output_modalities"][0] == "audio";
@@ -149,10 +155,12 @@ impl Session {
         let conversation_id = if is_out_of_band { Value::Null } else { json!(self.conversation_id()) };
         let metadata = overrides["metadata"].clone();
         let is_reordered = self.options.reorder;
-        let profile = Profile { config, conversation_id, metadata, input_tokens, is_reordered };
+        let profile =
+            Profile { config, conversation_id, metadata, input_tokens, cached_tokens, is_reordered };
         let response = Response::new(&reply, beats, profile, |prefix| self.fresh_id(prefix));
         self.responses.push(response);
         if !is_out_of_band {
+            self.cached_tokens = input_tokens;
             self.idle_at = None;
             self.owes_answer = false;
         }

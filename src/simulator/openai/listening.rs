@@ -9,7 +9,7 @@ use super::{
     configuration::Kind,
     input::{Heard, Segment},
     schema::Fault,
-    script::chunks,
+    script::{audio_tokens, chunks, text_tokens},
     session::{Later, Session},
 };
 use crate::simulator::vad::Sensitivity;
@@ -94,16 +94,16 @@ impl Session {
         }
         if !self.config["audio"]["input"]["transcription"].is_null() {
             let wait = if self.options.reorder { REORDERED_AFTER } else { TRANSCRIBED_AFTER };
-            let seconds = segment.ms as f64 / 1000.0;
-            self.schedule(Later::Transcript { item_id, transcript: heard, seconds }, now + wait);
+            let transcript = heard;
+            self.schedule(Later::Transcript { item_id, transcript, ms: segment.ms }, now + wait);
         }
     }
 
     /// Sends a transcript; a reordered one waits while a response runs.
-    pub(super) fn transcribed(&mut self, item_id: &str, transcript: &str, seconds: f64, now: Duration) {
+    pub(super) fn transcribed(&mut self, item_id: &str, transcript: &str, ms: u64, now: Duration) {
         if self.options.reorder && !self.responses.is_empty() {
             let (item_id, transcript) = (item_id.to_owned(), transcript.to_owned());
-            self.schedule(Later::Transcript { item_id, transcript, seconds }, now + REORDERED_AFTER);
+            self.schedule(Later::Transcript { item_id, transcript, ms }, now + REORDERED_AFTER);
             return;
         }
         self.conversation.set_transcript(item_id, transcript);
@@ -113,8 +113,21 @@ impl Session {
         };
         let deltas = chunks(transcript).into_iter().map(|chunk| event("delta", "delta", &chunk));
         let mut completed: Value = event("completed", "transcript", transcript);
-        completed["usage"] = json!({"type": "duration", "seconds": seconds});
+        completed["usage"] = self.transcription_usage(transcript, ms);
         deltas.chain([completed]).collect::<Vec<_>>().into_iter().for_each(|event| self.send(event, now));
+    }
+}
+
+impl Session {
+    /// Whisper is billed by time, the other models are by tokens ("OpenAI Realtime, server events").
+    fn transcription_usage(&self, transcript: &str, ms: u64) -> Value {
+        let model = self.config["audio"]["input"]["transcription"]["model"].as_str().unwrap_or_default();
+        if model.starts_with("whisper") {
+            return json!({"type": "duration", "seconds": ms as f64 / 1000.0});
+        }
+        let (input, output) = (audio_tokens(ms), text_tokens(transcript.chars().count() as u64));
+        json!({"type": "tokens", "total_tokens": input + output, "input_tokens": input, "output_tokens": output,
+            "input_token_details": {"text_tokens": 0, "audio_tokens": input}})
     }
 }
 

@@ -13,12 +13,13 @@
 //!                    ├─ listening: input (vad, codec) → items, transcripts
 //!                    ├─ answering: reply → script (voice) → response → events
 //!                    ├─ conversation: the items
-//!                    └─ wire: what leaves, and when
+//!                    └─ wire: what leaves, and when; account: what that cost
 //! ```
 //!
 //! What it does not do: recognise speech (every spoken input says [`Options::transcript`]), run mcp tools, or
 //! keep anything after the connection.
 
+mod account;
 mod answering;
 mod beta;
 mod beta_shape;
@@ -42,12 +43,16 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
+use account::Account;
 use door::Door;
 pub use options::Options;
 #[cfg(test)]
 pub(crate) use virtual_time::{Sent, Session};
+
+/// Where the simulator says what it has reported of use.
+const USAGE_PATH: &str = "/sim/openai/usage";
 
 /// Mounts the simulator: `GET` upgrades to a session of the Realtime API, on OpenAI's path and on the two of Azure.
 ///
@@ -58,7 +63,7 @@ pub(crate) use virtual_time::{Sent, Session};
 /// | `/sim/azure/openai/realtime` | `api-version`, `deployment`; a key | the beta |
 ///
 /// A key is the header `api-key` or `Authorization: Bearer`, or a parameter of either name; without the right one the
-/// answer is 401. Every query string also takes each name of [`Options`], which overrides `options` for that
+/// answer is 401. `GET /sim/openai/usage` says what all sessions of the process have reported of use. Every query string also takes each name of [`Options`], which overrides `options` for that
 /// connection; anything else, or a bad value, is answered with 400 and a JSON reason.
 pub fn configure(options: Options) -> impl FnOnce(&mut web::ServiceConfig) {
     move |service| {
@@ -71,5 +76,7 @@ pub fn configure(options: Options) -> impl FnOnce(&mut web::ServiceConfig) {
             };
             service.route(door.path(), web::get().to(connect));
         }
+        let usage = async || HttpResponse::Ok().json(Account::of_process().shown());
+        service.route(USAGE_PATH, web::get().to(usage));
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Profile {
     pub(super) metadata: Value,
     /// Tokens read: text and audio.
     pub(super) input_tokens: (u64, u64),
+    /// Which of them an earlier response has read: text and audio.
+    pub(super) cached_tokens: (u64, u64),
     /// Item done before output item done, transcript done before audio done.
     pub(super) is_reordered: bool,
 }
@@ -316,10 +318,12 @@ impl Response {
 
     fn usage(&self) -> Value {
         let (text, audio) = self.profile.input_tokens;
-        let cached = json!({"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0});
+        let (cached_text, cached_audio) = self.profile.cached_tokens;
+        let cached = json!({"text_tokens": cached_text, "audio_tokens": cached_audio, "image_tokens": 0});
         json!({"total_tokens": text + audio + self.tokens.total(), "input_tokens": text + audio,
             "output_tokens": self.tokens.total(),
-            "input_token_details": {"text_tokens": text, "audio_tokens": audio, "image_tokens": 0, "cached_tokens": 0,
+            "input_token_details": {"text_tokens": text, "audio_tokens": audio, "image_tokens": 0,
+                "cached_tokens": cached_text + cached_audio,
                 "cached_tokens_details": cached},
             "output_token_details": {"text_tokens": self.tokens.text(), "audio_tokens": self.tokens.audio()}})
     }

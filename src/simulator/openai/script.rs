@@ -136,6 +136,16 @@ pub(super) fn chunks(text: &str) -> Vec<String> {
     words.chunks(size).map(<[&str]>::concat).filter(|chunk| !chunk.is_empty()).collect()
 }
 
+/// The tokens of so many characters of text.
+pub(super) fn text_tokens(letters: u64) -> u64 {
+    letters.div_ceil(4)
+}
+
+/// The tokens of so much audio of the user.
+pub(super) fn audio_tokens(ms: u64) -> u64 {
+    ms / 100
+}
+
 /// Tokens as the simulator counts them: four characters of text, 50 ms of audio made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tokens {
@@ -155,7 +165,7 @@ impl Tokens {
 
     /// Text tokens.
     pub(super) fn text(self) -> u64 {
-        self.letters.div_ceil(4)
+        text_tokens(self.letters)
     }
 
     /// Audio tokens.

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    account::Account,
     beta::Api,
     configuration::{self, Kind, Progress},
     conversation::{Conversation, text},
@@ -53,6 +54,8 @@ pub(super) struct Session {
     pub(super) has_spoken: bool,
     /// Audio committed so far.
     pub(super) heard_ms: u64,
+    /// What the last response of the conversation has read, text and audio: the next one has it from the cache.
+    pub(super) cached_tokens: (u64, u64),
     /// When the user has been silent for `idle_timeout_ms`.
     pub(super) idle_at: Option<Duration>,
     later: BTreeMap<(Duration, u64), Later>,
@@ -69,7 +72,7 @@ pub(super) enum Later {
     /// These events are sent.
     Events(Vec<Value>),
     /// The user's speech has been transcribed.
-    Transcript { item_id: String, transcript: String, seconds: f64 },
+    Transcript { item_id: String, transcript: String, ms: u64 },
 }
 
 impl socket::Session for Session {
@@ -104,6 +107,10 @@ impl socket::Session for Session {
         self.wire.take(now, &self.options)
     }
 
+    fn left(&mut self) {
+        self.wire.left();
+    }
+
     fn deadline(&self) -> Option<Duration> {
         if self.wire.is_closed() {
             return None;
@@ -113,8 +120,8 @@ impl socket::Session for Session {
 }
 
 impl Session {
-    /// A session at time zero, `session.created` on its way.
-    pub(super) fn new(identity: Identity, options: Options) -> Self {
+    /// A session at time zero, `session.created` on its way; what it reports of use goes on `account`.
+    pub(super) fn new(identity: Identity, options: Options, account: Account) -> Self {
         let Identity { mut token, model, kind, started_at, api, wants_beta } = identity;
         let expires = started_at + options.expires_in.as_secs();
         let voice = api.default_voice();
@@ -129,10 +136,11 @@ impl Session {
             owes_answer: false,
             has_spoken: false,
             heard_ms: 0,
+            cached_tokens: (0, 0),
             idle_at: None,
             later: BTreeMap::new(),
             expires_at: options.session_expired_after.unwrap_or(options.expires_in),
-            wire: Wire::new(api),
+            wire: Wire::new(api, account),
             api,
             made_ids: 0,
             token,
@@ -314,9 +322,7 @@ impl Session {
     pub(super) fn happen(&mut self, later: Later, now: Duration) {
         match later {
             Later::Events(events) => events.into_iter().for_each(|event| self.send(event, now)),
-            Later::Transcript { item_id, transcript, seconds } => {
-                self.transcribed(&item_id, &transcript, seconds, now)
-            }
+            Later::Transcript { item_id, transcript, ms } => self.transcribed(&item_id, &transcript, ms, now),
         }
     }
 

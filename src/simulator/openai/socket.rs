@@ -10,6 +10,7 @@ use actix_web::{
 use serde_json::json;
 
 use super::{
+    account::Account,
     beta::Api,
     door::{Door, Visit},
     options::Options,
@@ -40,7 +41,7 @@ pub(super) fn connect(
     let token = uuid::Uuid::new_v4().simple().to_string();
     let Visit { model, kind, options } = visit;
     let identity = Identity { token, model, kind, started_at, api: door.api(), wants_beta };
-    actix_web::rt::spawn(drive(Session::new(identity, options), sink, stream));
+    actix_web::rt::spawn(drive(Session::new(identity, options, Account::of_process()), sink, stream));
     Ok(response)
 }
 

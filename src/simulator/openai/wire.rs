@@ -6,6 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    account::Account,
     beta::{Api, beta_name},
     options::Options,
 };
@@ -15,7 +16,10 @@ use crate::simulator::socket::Output;
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     api: Api,
+    account: Account,
     queue: VecDeque<(Duration, Item)>,
+    /// Events that were taken and have not left, as far as they go on the account.
+    taken: VecDeque<Option<Value>>,
     numbered: u64,
     sent: usize,
     has_sent_updated: bool,
@@ -29,9 +33,9 @@ enum Item {
 }
 
 impl Wire {
-    /// Nothing on its way yet to a client that speaks this API.
-    pub(super) fn new(api: Api) -> Self {
-        Self { api, ..Self::default() }
+    /// Nothing on its way yet to a client that speaks this API; what leaves and cost something goes on `account`.
+    pub(super) fn new(api: Api, account: Account) -> Self {
+        Self { api, account, ..Self::default() }
     }
 
     /// Sends an event, unless the options say otherwise.
@@ -73,6 +77,7 @@ impl Wire {
                     self.sent += 1;
                     self.has_sent_updated |= event["type"] == "session.updated";
                     outputs.push(Output::Text(event.to_string()));
+                    self.taken.push_back(Some(event).filter(Account::concerns));
                     let is_last = options.close_after.is_some_and(|count| self.sent >= count);
                     is_last.then_some((options.close_code, "closed by the simulator"))
                 }
@@ -84,6 +89,13 @@ impl Wire {
             }
         }
         outputs
+    }
+
+    /// The first event of those that were taken has left.
+    pub(super) fn left(&mut self) {
+        if let Some(Some(event)) = self.taken.pop_front() {
+            self.account.note(&event);
+        }
     }
 
     /// Whether the client can have seen a `session.updated`.

@@ -8,12 +8,14 @@ mod socket;
 mod speech;
 mod trouble;
 mod turns;
+mod usage;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{
+    account::Account,
     beta::Api,
     configuration::Kind,
     options::Options,
@@ -25,6 +27,8 @@ use crate::simulator::socket::{Output, Session as _};
 struct Client {
     session: Session,
     now: Duration,
+    /// What it has reported of use.
+    account: Account,
     /// Code of the close, once it came.
     closed: Option<u16>,
 }
@@ -50,7 +54,9 @@ impl Client {
             api,
             wants_beta: false,
         };
-        Self { session: Session::new(identity, options), now: Duration::ZERO, closed: None }
+        let account = Account::default();
+        let session = Session::new(identity, options, account.clone());
+        Self { session, now: Duration::ZERO, account, closed: None }
     }
 
     /// A client whose session has answered this `session.update`.
@@ -75,6 +81,7 @@ impl Client {
                 Output::Binary(bytes) => panic!("{} bytes as a binary message", bytes.len()),
                 Output::Close { code, .. } => self.closed = Some(code),
             }
+            self.session.left();
         }
         events
     }

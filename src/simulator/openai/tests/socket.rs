@@ -146,3 +146,27 @@ async fn refusals_come_before_the_upgrade() {
     assert!(body["error"]["message"].as_str().is_some_and(|message| message.contains("bogus")), "{body}");
     server.handle.stop(false).await;
 }
+
+#[actix_web::test]
+async fn the_process_says_what_it_has_reported() {
+    let server = start(Options::default());
+    let usage = async || {
+        let mut answer =
+            awc::Client::new().get(format!("{}/usage", server.url)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let body = answer.body().await.expect("a body");
+        serde_json::from_slice::<Value>(&body).expect("JSON")
+    };
+    let count = |usage: &Value| usage["responses"]["count"].as_u64().expect("a count");
+    let before = count(&usage().await);
+    let mut socket = connect(&server, "model=gpt-realtime").await;
+    send(&mut socket, update(text_session())).await;
+    send(&mut socket, user_text("hello")).await;
+    send(&mut socket, respond()).await;
+    read_until(&mut socket, "response.done").await;
+    let after = usage().await;
+    // Other sessions of this process may have had some meanwhile.
+    assert!(count(&after) > before);
+    assert!(after["responses"]["usage"]["total_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{after}");
+    server.handle.stop(false).await;
+}
