@@ -27,6 +27,7 @@
 //! | `describe` | Inputs and effects in the words of the log |
 //! | [`tally`] | What a connection has come to, in numbers |
 //! | [`recording`] | A connection as a file: what its gate was given and what it answered, and the gate once more, given the same |
+//! | [`usage_log`] | The file of usage, for bills: a bounded queue and a thread that writes |
 //! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
 //! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
@@ -82,4 +83,5 @@ pub mod talk;
 pub mod tally;
 pub mod tls;
 pub mod translate;
+pub mod usage_log;
 pub mod websocket;

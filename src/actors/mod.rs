@@ -47,6 +47,7 @@ use crate::{
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
     metrics::{BackendMetrics, FunctionMetrics, SessionMetrics, WireCounts},
     tally::Tally,
+    usage_log::UsageLog,
 };
 use budget::Account;
 use client_reading::ReadSwitch;
@@ -84,6 +85,8 @@ pub struct BackendRuntime {
     pub metrics: Arc<BackendMetrics>,
     /// Counts what its functions come to.
     pub function_metrics: FunctionMetrics,
+    /// Where usage is written.
+    pub usage_log: UsageLog,
 }
 
 /// Where a connection goes, and what for.
@@ -143,6 +146,7 @@ pub fn spawn_connection<G: 'static>(
         trace.clone(),
     );
     let backend = Arc::clone(&runtime.backend);
+    let model = backend.model.clone().filter(|_| service.is_none());
     let limits = Limits {
         ping_interval: runtime.limits.ping_interval.map(|interval| spread(interval, trace.connection())),
         ..runtime.limits.clone()
@@ -172,6 +176,8 @@ pub fn spawn_connection<G: 'static>(
             scrubber: Rc::clone(runtime.dialer.scrubber()),
             tally,
             metrics: SessionMetrics::begin(Arc::clone(&runtime.metrics), wire),
+            usage_log: runtime.usage_log.clone(),
+            model,
         },
     ));
     Ok(Connection { response, gate })

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::usage_log::Source;
+
 /// Who a log line is about. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Trace(Rc<Fields>);
@@ -10,12 +12,14 @@ struct Fields {
     connection: String,
     trace: Option<String>,
     backend: String,
+    subject: Option<String>,
 }
 
 impl Trace {
-    /// `connection` names the connection, `trace` is the client's own name for it, if it gave one.
-    pub fn new(connection: String, trace: Option<String>, backend: String) -> Self {
-        Self(Rc::new(Fields { connection, trace, backend }))
+    /// `connection` names the connection, `trace` is the client's own name for it, if it gave one, and `subject` says
+    /// whose token it came with, if with any.
+    pub fn new(connection: String, trace: Option<String>, backend: String, subject: Option<String>) -> Self {
+        Self(Rc::new(Fields { connection, trace, backend, subject }))
     }
 
     /// The connection's name.
@@ -35,7 +39,13 @@ impl Trace {
 
     /// What every line begins with.
     pub(crate) fn fields(&self) -> [(&'static str, &str); 3] {
-        let Fields { connection, trace, backend } = &*self.0;
+        let Fields { connection, trace, backend, subject: _ } = &*self.0;
         [("conn", connection), ("trace", trace.as_deref().unwrap_or("-")), ("backend", backend)]
+    }
+
+    /// The same for the usage log.
+    pub(super) fn source(&self) -> Source<'_> {
+        let Fields { connection, trace, backend, subject } = &*self.0;
+        Source { connection, trace: trace.as_deref(), backend, subject: subject.as_deref() }
     }
 }

@@ -16,17 +16,24 @@ use crate::{
     config::Scrubber,
     describe::{Step, describe_ending, log_level, milliseconds},
     functions::Outcome,
-    gate::{Effect, Input, Leg, Phase, Severity},
+    gate::{CloseReason, Effect, Input, Leg, Phase, Severity},
     logging::{Fields, connection_log},
     metrics::SessionMetrics,
     protocol::{ids::CallId, shorten},
     tally::Tally,
+    usage_log::{Source, UsageLog},
 };
+
+/// The cause of a connection that was cut with everything else, before its gate could give one.
+const CUT: &str = "cut";
 
 pub(super) struct Witness {
     parts: WitnessParts,
     opened: Instant,
+    /// When it saw something last.
+    seen: Instant,
     steps: u64,
+    ended: bool,
 }
 
 /// What the witness tells, and whom.
@@ -39,6 +46,10 @@ pub(super) struct WitnessParts {
     pub(super) tally: Tally,
     /// Counts what all connections of the backend come to.
     pub(super) metrics: SessionMetrics,
+    /// Where that is written.
+    pub(super) usage_log: UsageLog,
+    /// The configured model.
+    pub(super) model: Option<String>,
 }
 
 /// What was seen of a step before the gate took its input.
@@ -52,16 +63,18 @@ pub(super) struct Seen {
 impl Witness {
     /// Looks on at a connection that begins now.
     pub(super) fn new(parts: WitnessParts, opened: Instant) -> Self {
-        Self { parts, opened, steps: 0 }
+        Self { parts, opened, seen: opened, steps: 0, ended: false }
     }
 
     /// The gate is about to take this.
     pub(super) fn input(&mut self, input: &Input, phase: Phase, now: Instant) -> Seen {
         self.steps += 1;
-        let WitnessParts { tally, metrics, .. } = &mut self.parts;
-        if let Some(report) = tally.input(input, now) {
-            metrics.reported(&report);
+        self.seen = now;
+        if let Some(report) = self.parts.tally.input(input, now) {
+            self.parts.metrics.reported(&report);
+            self.write_usage(|source, model| source.reported(&report, model));
         }
+        let WitnessParts { tally, metrics, .. } = &mut self.parts;
         metrics.input(input, now);
         if let Some(answered) = tally.take_answered() {
             metrics.answered(&answered);
@@ -95,6 +108,7 @@ impl Witness {
         if effects.contains(&Effect::Finished) {
             self.count_end(gate, now);
             self.log_end(gate, now);
+            self.write_end(gate.close_reason().map_or(CUT, CloseReason::name));
         }
     }
 
@@ -113,6 +127,20 @@ impl Witness {
             function = function, call = call, duration_ms = milliseconds(took), ..outcome;
             "function ended"
         );
+    }
+
+    fn write_end(&mut self, cause: &str) {
+        self.ended = true;
+        let lived = self.seen.duration_since(self.opened);
+        self.write_usage(|source, _| source.ended(cause, lived, self.parts.tally.totals()));
+    }
+
+    /// What upstream calls things quotes no key any more: its leg has taken them out.
+    fn write_usage(&self, line: impl FnOnce(Source<'_>, Option<&str>) -> String) {
+        let WitnessParts { trace, usage_log, model, .. } = &self.parts;
+        if usage_log.is_on() {
+            usage_log.write(line(trace.source(), model.as_deref()));
+        }
     }
 
     fn count_end(&mut self, gate: &StateMachine, now: Instant) {
@@ -137,5 +165,14 @@ impl Witness {
     fn without_keys(&self, mut fields: Fields) -> Fields {
         fields.scrub(&self.parts.scrubber);
         fields
+    }
+}
+
+/// What a connection came to is written whatever becomes of its actor.
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.write_end(CUT);
+        }
     }
 }

@@ -157,6 +157,7 @@ fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError
         level: reader.word(&raw.level, "level", &LEVELS, default.level)?,
         format: reader.word(&raw.format, "format", &FORMATS, default.format)?,
         log_content: reader.flag(&raw.log_content, "log_content", default.log_content)?,
+        usage_log: reader.text(&raw.usage_log, "usage_log")?.map(Into::into),
     })
 }
 

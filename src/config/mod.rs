@@ -43,7 +43,7 @@ mod turn_detection;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +127,8 @@ pub struct Logging {
     pub format: LogFormat,
     /// Whether speech, transcripts, arguments and results may appear in the log.
     pub log_content: bool,
+    /// The file to which usage is appended; none: it is not written.
+    pub usage_log: Option<PathBuf>,
 }
 
 /// How a line of the log is written; the fields are the same.
@@ -247,7 +249,7 @@ impl Default for Server {
 
 impl Default for Logging {
     fn default() -> Self {
-        Self { level: LevelFilter::Info, format: LogFormat::Text, log_content: false }
+        Self { level: LevelFilter::Info, format: LogFormat::Text, log_content: false, usage_log: None }
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) struct RawLogging {
     pub(super) level: Raw,
     pub(super) format: Raw,
     pub(super) log_content: Raw,
+    pub(super) usage_log: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

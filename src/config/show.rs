@@ -39,6 +39,8 @@ pub(super) fn config(config: &Config) -> String {
     out.key("level", word(&LEVELS, logging.level));
     out.key("format", word(&FORMATS, logging.format));
     out.key("log_content", logging.log_content);
+    let usage_log = logging.usage_log.as_ref();
+    out.optional("usage_log", usage_log.map(|file| quoted(&file.display().to_string())));
     out.table("[auth]");
     out.0 += &show_auth::auth(auth);
     out.table("[limits]");

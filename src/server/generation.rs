@@ -22,6 +22,7 @@ use crate::{
     gate::Limits,
     identity::Identities,
     metrics::{FunctionMetrics, Metrics},
+    usage_log::UsageLog,
 };
 
 /// A configuration in force.
@@ -38,6 +39,8 @@ pub(super) struct Generation {
     /// Names apart what the routes of this configuration name.
     function_metrics: FunctionMetrics,
     scrapes: Arc<Scrapes>,
+    /// And of this.
+    pub(super) usage_log: UsageLog,
 }
 
 impl Generation {
@@ -53,12 +56,13 @@ impl Generation {
             functions: ExecutorPool::start(Arc::clone(&config.functions)),
             readers: Arc::new(Readers::new(Arc::clone(&budget))),
             budget,
+            usage_log: UsageLog::start(config.logging.usage_log.clone()),
             config: Arc::new(config),
         }
     }
 
     /// The one of another configuration, with what it has in common with this one: the memory of tokens that were used,
-    /// the budget, and the threads of functions where they are configured alike.
+    /// the budget, the usage log, and the threads of functions where they are configured alike.
     pub(super) fn next(&self, config: Config) -> Self {
         let functions = if config.functions == self.config.functions {
             self.functions.clone()
@@ -69,6 +73,8 @@ impl Generation {
         let identities = Arc::new(self.identities.renewed(&config.auth));
         let budget = Arc::clone(&self.budget);
         budget.resize(config.process.bytes);
+        let usage_log = self.usage_log.clone();
+        usage_log.write_to(config.logging.usage_log.clone());
         let (metrics, scrapes) = (Arc::clone(&self.metrics), Arc::clone(&self.scrapes));
         let function_metrics = counted(&metrics, &config);
         Self {
@@ -79,6 +85,7 @@ impl Generation {
             metrics,
             function_metrics,
             scrapes,
+            usage_log,
             config: Arc::new(config),
         }
     }
@@ -117,7 +124,7 @@ impl Doors {
 }
 
 fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>) -> BackendRuntime {
-    let Generation { config, functions, budget, metrics, function_metrics, .. } = generation;
+    let Generation { config, functions, budget, metrics, function_metrics, usage_log, .. } = generation;
     let limits = &backend.limits;
     BackendRuntime {
         dialer: Rc::new(Dialer::new(backend, own)),
@@ -130,6 +137,7 @@ fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>
         log_content: config.logging.log_content,
         metrics: metrics.backend(&backend.name),
         function_metrics: function_metrics.clone(),
+        usage_log: usage_log.clone(),
     }
 }
 
@@ -187,8 +195,17 @@ impl Worker {
 }
 
 fn data(generation: &Generation, face: Face, own: &OwnAddress) -> Extensions {
-    let Generation { config, identities, functions, budget: _, readers, metrics, function_metrics, scrapes } =
-        generation;
+    let Generation {
+        config,
+        identities,
+        functions,
+        budget: _,
+        readers,
+        metrics,
+        function_metrics,
+        scrapes,
+        usage_log: _,
+    } = generation;
     let doors = match face {
         Face::Public => Doors::new(generation, own),
         Face::Admin => Doors::default(),

@@ -168,6 +168,8 @@ impl Server {
                 Request::Drain => break Some(running.config.server.drain_timeout),
                 Request::Stop => break None,
                 Request::Reload(reread) => {
+                    // Also where the configuration is of no use: whoever moves files away says so by this.
+                    running.usage_log.reopen();
                     if let Some(next) = reload::next(&running, reread, certificate.as_mut()) {
                         let changes = next.config.changes_since(&running.config);
                         in_force.send_replace(Arc::new(next));
@@ -179,7 +181,9 @@ impl Server {
         // Until all have gone the listener goes on: a session in its turn may need it, and who asks is told to go away.
         let ended = drain::end(&sessions, patience, &mut requests).await;
         handle.stop(ended == Ended::Orderly).await;
-        serving.await.map_err(io::Error::other)?
+        let served = serving.await;
+        in_force.borrow().usage_log.finish();
+        served.map_err(io::Error::other)?
     }
 }
 

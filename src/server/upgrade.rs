@@ -91,7 +91,7 @@ fn upgrade(
         Err(reason) => return refuse(request, path, subject.as_deref(), reason),
     };
     let name = door.runtime.backend.name.clone();
-    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), name);
+    let trace = Trace::new(Uuid::new_v4().to_string(), trace_of(request), name, subject.clone());
     let number = ticket.number();
     let runtime = within(&door.runtime, &identity.rights);
     let connection = spawn_connection(&runtime, request, payload, destination, trace.clone(), ticket)

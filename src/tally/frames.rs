@@ -53,7 +53,7 @@ impl Frames {
     }
 
     /// A frame of the client.
-    pub(super) fn from_client(
+    pub(super) fn client_sends(
         &mut self,
         frame: &Frame,
         totals: &mut Totals,
@@ -79,7 +79,7 @@ impl Frames {
     }
 
     /// A frame that the client is sent.
-    pub(super) fn to_client(&mut self, frame: &Frame, totals: &mut Totals, turns: &mut AnsweredTurns) {
+    pub(super) fn client_gets(&mut self, frame: &Frame, totals: &mut Totals, turns: &mut AnsweredTurns) {
         if self.down.is_audio(frame) {
             totals.audio_out.add(frame.payload.len());
             return turns.audio();

@@ -78,7 +78,8 @@ impl Tally {
             Input::FunctionFinished { .. } => self.answers = Some(Answerer::Server),
             Input::ClientFrame(frame) => {
                 if let Some(frames) = &mut self.frames
-                    && let Some(FunctionAnswer) = frames.from_client(frame, &mut self.totals, &mut self.turns)
+                    && let Some(FunctionAnswer) =
+                        frames.client_sends(frame, &mut self.totals, &mut self.turns)
                 {
                     self.answers = Some(Answerer::Client);
                 }
@@ -94,10 +95,10 @@ impl Tally {
         for effect in effects {
             match effect {
                 Effect::ToClient(ClientFrame::Audio(audio)) => self.totals.audio_out.add(audio.len()),
-                Effect::ToClient(ClientFrame::Message(message)) => self.to_client(message),
+                Effect::ToClient(ClientFrame::Message(message)) => self.client_gets(message),
                 Effect::ToClient(ClientFrame::Frame(frame)) => {
                     if let Some(frames) = &mut self.frames {
-                        frames.to_client(frame, &mut self.totals, &mut self.turns);
+                        frames.client_gets(frame, &mut self.totals, &mut self.turns);
                     }
                 }
                 // Where we end the user's turn.
@@ -124,7 +125,7 @@ impl Tally {
         self.totals.turns = self.turns.answered();
     }
 
-    fn to_client(&mut self, message: &ServerMessage) {
+    fn client_gets(&mut self, message: &ServerMessage) {
         match message {
             ServerMessage::UserStartedSpeaking(_) => self.turns.user(),
             ServerMessage::AgentStartedSpeaking(_) => self.turns.agent(),

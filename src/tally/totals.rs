@@ -120,12 +120,12 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A number.
+/// A number, of seconds to the microsecond.
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Count(count) => serializer.serialize_u64(*count),
-            Self::Time(time) => serializer.serialize_f64((time.as_secs_f64() * 1e3).round() / 1e3),
+            Self::Time(time) => serializer.serialize_f64((time.as_secs_f64() * 1e6).round() / 1e6),
         }
     }
 }

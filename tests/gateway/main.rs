@@ -50,3 +50,4 @@ mod tls_listener;
 #[path = "../grammar/transcript.rs"]
 mod transcript;
 mod upstream_input;
+mod usage;

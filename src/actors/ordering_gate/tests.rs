@@ -10,6 +10,7 @@ use crate::{
     metrics::{Metrics, SessionMetrics},
     protocol::Frame,
     tally::Tally,
+    usage_log::UsageLog,
 };
 
 /// A leg that takes everything and delivers nothing.
@@ -33,12 +34,17 @@ impl Handler<ToUpstream> for Stuck {
 
 /// The gate of a passed-through connection with this budget, between legs that deliver nothing.
 fn gate(budget: &Arc<Budget>) -> OrderingGate {
+    gate_with(budget, UsageLog::default())
+}
+
+/// The same with a usage log.
+fn gate_with(budget: &Arc<Budget>, usage_log: UsageLog) -> OrderingGate {
     let backend = Arc::new(Backend::new("b", "/b", BackendUrl::SelfPath("/".to_owned())));
     let limits = Limits::new(&backend, Duration::from_secs(60));
     let machine = StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, Service::Agent)));
     let leg = Stuck.start();
     let metrics = Metrics::new();
-    let trace = Trace::new("c".to_owned(), None, "b".to_owned());
+    let trace = Trace::new("c".to_owned(), None, "b".to_owned(), None);
     let parts = GateParts {
         client: leg.clone().recipient(),
         reading: Rc::default(),
@@ -51,9 +57,15 @@ fn gate(budget: &Arc<Budget>) -> OrderingGate {
         traceparent: None,
         on_end: Box::new(()),
     };
-    let metrics = SessionMetrics::begin(metrics.backend("b"), Arc::default());
-    let tally = Tally::default();
-    let witness = WitnessParts { trace, log_content: false, scrubber: Rc::default(), tally, metrics };
+    let witness = WitnessParts {
+        trace,
+        log_content: false,
+        scrubber: Rc::default(),
+        tally: Tally::default(),
+        metrics: SessionMetrics::begin(metrics.backend("b"), Arc::default()),
+        usage_log,
+        model: None,
+    };
     OrderingGate::new(machine, parts, witness)
 }
 
@@ -73,4 +85,17 @@ async fn what_an_overloaded_connection_lets_go_of_is_the_others_at_once() {
     happens(Input::UpstreamFrame(Frame::binary(Bytes::from(vec![0; FRAME])))).await;
     // What the leg was handed is the leg's.
     assert!(budget.held() < WINDOW + 2 * FRAME, "{} bytes are held", budget.held());
+}
+
+#[actix_web::test]
+async fn what_a_connection_came_to_is_written_whatever_becomes_of_its_gate() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("usage");
+    let usage_log = UsageLog::start(Some(file.clone()));
+    let gate = gate_with(&Arc::new(Budget::new(1024 * 1024)), usage_log.clone());
+    drop(gate);
+    usage_log.finish();
+    let text = std::fs::read_to_string(file).expect("it is there");
+    let line: serde_json::Value = serde_json::from_str(text.trim_end()).expect("one line");
+    assert_eq!((&line["kind"], &line["cause"]), (&"session".into(), &"cut".into()), "{text}");
 }

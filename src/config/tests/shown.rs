@@ -24,6 +24,7 @@ trusted_proxies = []
 level = "info"
 format = "text"
 log_content = false
+# usage_log is not set
 
 [auth]
 mode = "none"
@@ -142,7 +143,7 @@ messages_per_s = 0
 #[test]
 fn everything_but_secrets_reads_back() {
     let text = format!(
-        "[server]\nhost = \"::\"\nadmin_port = 9090\ndrain_timeout_s = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:1.2.3.4\"]\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\nformat = \"json\"\n\
+        "[server]\nhost = \"::\"\nadmin_port = 9090\ndrain_timeout_s = 0\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\", \"::ffff:1.2.3.4\"]\n[limits]\nprocess_bytes = 1048576\nmax_sessions_per_ip = 3\nmax_sessions_per_subject = 4\n[auth]\nallow_anonymous = true\nallowed_origins = [\"HTTPS://a\", \"b://c:1\"]\n[logging]\nlevel = \"trace\"\nformat = \"json\"\nusage_log = \"usage.jsonl\"\n\
          [functions]\nmax_queued = 0\nallowed_endpoint_hosts = [\"Example.com:443\", \"[::1]\"]\n\
          [[functions.route]]\nnames = [\"*\"]\nurl = \"http://[::1]:9/f?a=b\"\nidempotent = true\nretries = 3\n\
          [[functions.route]]\nnames = [\"f\"]\nurl = \"https://h\"\ndescription = \"say \\\"x\\\"\"\nparameters = {{ a = {{}} }}\n\

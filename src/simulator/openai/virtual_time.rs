@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    account::Account,
     beta::Api,
     configuration::Kind,
     options::Options,
@@ -33,7 +34,7 @@ impl Session {
             wants_beta: false,
         };
         let options = Options::parse(options.iter().copied()).expect("the options of a test");
-        Self(session::Session::new(identity, options))
+        Self(session::Session::new(identity, options, Account::default()))
     }
 
     /// Takes a text frame.

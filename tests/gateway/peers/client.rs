@@ -172,6 +172,11 @@ impl Client {
         .await;
     }
 
+    /// Goes away with a reset in place of a close.
+    pub(crate) fn reset(self) {
+        self.raw.set_zero_linger().expect("the socket is open");
+    }
+
     pub(crate) async fn close(&mut self, code: u16, reason: &'static str) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.send_message(Message::Close(Some(frame))).await;

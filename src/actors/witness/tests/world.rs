@@ -26,6 +26,7 @@ use crate::{
     },
     simulator::openai::{Sent, Session},
     tally::Tally,
+    usage_log::UsageLog,
 };
 
 /// From the gate's first moment to upstream's open socket.
@@ -80,12 +81,20 @@ impl World {
         backend.function_calls = FunctionCalls::Server(Arc::new(functions));
         let limits = Limits { ping_interval: None, ..Limits::new(&backend, Duration::from_secs(60)) };
         let connection = "83a48544-236a-4402-a302-d78f64ea4ffa".to_owned();
-        let trace = Trace::new(connection.clone(), Some("checkout-7".to_owned()), backend.name.clone());
+        let trace = Trace::new(connection.clone(), Some("checkout-7".to_owned()), backend.name.clone(), None);
         let gate = StateMachine::Translated(Box::new(Gate::new(Arc::new(backend), limits, connection)));
         let began = Instant::now();
         let metrics = SessionMetrics::begin(Metrics::new().backend(trace.backend()), Arc::default());
         let tally = Tally::default();
-        let parts = WitnessParts { trace, log_content: false, scrubber: Rc::default(), tally, metrics };
+        let parts = WitnessParts {
+            trace,
+            log_content: false,
+            scrubber: Rc::default(),
+            tally,
+            metrics,
+            model: None,
+            usage_log: UsageLog::default(),
+        };
         let delays =
             [("updated_delay_ms", "31"), ("item_added_delay_ms", "17"), ("response_delay_ms", "180")];
         let mut world = Self {
