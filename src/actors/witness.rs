@@ -14,7 +14,7 @@ use log::Level;
 use super::{Trace, state_machine::StateMachine};
 use crate::{
     config::Scrubber,
-    describe::{Step, describe_ending, log_level, milliseconds},
+    describe::{Step, describe_ending, milliseconds},
     functions::Outcome,
     gate::{CloseReason, Effect, Input, Leg, Phase, Severity},
     logging::{Fields, connection_log},
@@ -56,7 +56,6 @@ pub(super) struct WitnessParts {
 pub(super) struct Seen {
     now: Instant,
     phase: Phase,
-    level: Level,
     step: Option<Box<Step>>,
 }
 
@@ -79,17 +78,17 @@ impl Witness {
         if let Some(answered) = tally.take_answered() {
             metrics.answered(&answered);
         }
-        let level = log_level(input);
-        let step = log::log_enabled!(level).then(|| {
+        // Whether it is of interest shows in what follows; above debug no step is.
+        let step = log::log_enabled!(Level::Debug).then(|| {
             let since = now.duration_since(self.opened);
             Box::new(Step::begin(self.steps, since, phase, input, self.parts.log_content))
         });
-        Seen { now, phase, level, step }
+        Seen { now, phase, step }
     }
 
     /// The gate, which is now like this, answered with these effects; none has been carried out yet.
     pub(super) fn effects(&mut self, seen: Seen, gate: &StateMachine, effects: &[Effect]) {
-        let Seen { now, phase: before, level, step } = seen;
+        let Seen { now, phase: before, step } = seen;
         let WitnessParts { tally, metrics, .. } = &mut self.parts;
         tally.effects(effects, now);
         for effect in effects {
@@ -98,8 +97,8 @@ impl Witness {
         metrics.audio(tally.totals(), now);
         let after = gate.phase();
         if let Some(step) = step {
-            let fields = self.without_keys(step.end(after, effects));
-            connection_log!(level, self.parts.trace, ..fields; "");
+            let level = step.level(after, effects);
+            connection_log!(level, self.parts.trace, ..self.without_keys(step.end(after, effects)); "");
         }
         if before != after && after == Phase::Active {
             let after_ms = milliseconds(now.duration_since(self.opened));

@@ -3,7 +3,7 @@
 use super::{kind_of, leg_name, whole_text};
 use crate::{
     gate::{ClientFrame, Effect, UpstreamFrame},
-    protocol::{Frame, log_field, one_line},
+    protocol::{Frame, Opcode, log_field, one_line},
 };
 
 /// An effect, with what is said if `content` asks for it. What is sent stands behind `>client=` and `>upstream=`; in
@@ -28,6 +28,34 @@ pub(crate) fn describe_effect(effect: &Effect, content: bool) -> String {
         Effect::Close { leg, code, .. } => format!("close={}:{code}", leg_name(*leg)),
         Effect::HangUp(leg) => format!("hang_up={}", leg_name(*leg)),
         Effect::Finished => "finished".to_owned(),
+    }
+}
+
+/// Whether a reader who does not follow the audio wants to know of this.
+pub(crate) fn is_more_than_audio(effect: &Effect) -> bool {
+    match effect {
+        Effect::ToClient(ClientFrame::Audio(_))
+        | Effect::ToUpstream(UpstreamFrame::Audio { .. })
+        | Effect::Ping(_)
+        | Effect::Held(_)
+        | Effect::Ignored(_) => false,
+        Effect::ToClient(ClientFrame::Frame(frame)) | Effect::ToUpstream(UpstreamFrame::Frame(frame)) => {
+            frame.opcode == Opcode::Text
+        }
+        Effect::ToClient(ClientFrame::Message(_))
+        | Effect::ToUpstream(
+            UpstreamFrame::Event(_) | UpstreamFrame::Silence { .. } | UpstreamFrame::Raw(_),
+        )
+        | Effect::OpenUpstream
+        | Effect::UseAudio(_)
+        | Effect::Execute(_)
+        | Effect::CancelFunction(_)
+        | Effect::Pause(_)
+        | Effect::Resume(_)
+        | Effect::RanOut(_)
+        | Effect::Close { .. }
+        | Effect::HangUp(_)
+        | Effect::Finished => true,
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
     protocol::{Frame, Opcode, agent::ClientMessage, one_line, realtime::ServerEvent, shorten},
 };
 
-/// Audio and what only counts it is of no interest above trace.
-pub(crate) fn log_level(input: &Input) -> log::Level {
+/// Audio and what only counts it is of no interest above trace, unless more follows from it.
+pub(super) fn log_level(input: &Input) -> log::Level {
     match input {
         Input::ClientAudio(_)
         | Input::ClientAlive

@@ -8,7 +8,6 @@ mod step;
 
 pub(crate) use effect::describe_effect;
 pub(crate) use ending::describe_ending;
-pub(crate) use input::{describe_input, log_level};
 pub(crate) use step::{Step, milliseconds};
 
 use crate::{

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use super::{describe_effect, describe_input};
+use log::Level;
+
+use super::{
+    describe_effect,
+    effect::is_more_than_audio,
+    input::{describe_input, log_level},
+};
 use crate::{
     gate::{Effect, Input, Occasion, Phase, Rules},
     logging::Fields,
@@ -11,6 +17,7 @@ use crate::{
 
 /// What is to be told of a step, from before the gate takes its input.
 pub(crate) struct Step {
+    level: Level,
     fields: Fields,
     before: Phase,
     input: Fields,
@@ -23,6 +30,7 @@ impl Step {
     /// asks for it.
     pub(crate) fn begin(number: u64, since: Duration, before: Phase, input: &Input, content: bool) -> Self {
         Self {
+            level: log_level(input),
             fields: Fields::default().with("step", number).with("t_ms", milliseconds(since)),
             before,
             input: describe_input(input, content),
@@ -31,9 +39,15 @@ impl Step {
         }
     }
 
+    /// How loud it is to be told, once the gate, which is now in this phase, has answered with these effects.
+    pub(crate) fn level(&self, after: Phase, effects: &[Effect]) -> Level {
+        let is_more = after != self.before || effects.iter().any(is_more_than_audio);
+        if is_more { Level::Debug } else { self.level }
+    }
+
     /// The whole line, once the gate, which is now in this phase, has answered with these effects.
     pub(crate) fn end(self, after: Phase, effects: &[Effect]) -> Fields {
-        let Self { fields, before, input, occasion, content } = self;
+        let Self { level: _, fields, before, input, occasion, content } = self;
         fields
             .with("phase", format!("{before:?}->{after:?}"))
             .and(input)
@@ -48,4 +62,30 @@ impl Step {
 /// A time as fields have it.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::gate::{ClientFrame, Rule};
+
+    #[test]
+    fn audio_is_told_at_trace_unless_more_follows_from_it() {
+        let level = |input: Input, after, effects: &[Effect]| {
+            Step::begin(1, Duration::ZERO, Phase::Active, &input, false).level(after, effects)
+        };
+        let audio = || Input::ClientAudio(Bytes::from_static(b"12"));
+        let sent = Effect::ToClient(ClientFrame::Audio(Bytes::new()));
+        let held = Effect::Held(Rule::InputWaitsForSession);
+        assert_eq!(level(audio(), Phase::Active, &[sent.clone(), held]), Level::Trace);
+        assert_eq!(
+            level(audio(), Phase::Active, &[sent, Effect::Pause(crate::gate::Leg::Client)]),
+            Level::Debug
+        );
+        assert_eq!(level(Input::Timeout, Phase::Active, &[]), Level::Trace);
+        assert_eq!(level(Input::Timeout, Phase::Closing, &[]), Level::Debug);
+        assert_eq!(level(Input::Drain, Phase::Active, &[]), Level::Debug);
+    }
 }

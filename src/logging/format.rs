@@ -208,15 +208,13 @@ impl<'v> VisitValue<'v> for &mut Read {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use env_logger::fmt::style::AnsiColor;
     use log::Level;
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
-    use crate::logging::Fields;
+    use crate::logging::{Fields, capture::read};
 
     const TIME: &str = "2026-11-21T05:37:15.123456Z";
 
@@ -326,30 +324,6 @@ mod tests {
                 "\u{1b}[90m[\u{1b}[0m{TIME} \u{1b}[33mWARN \u{1b}[0m voxbridge::there\u{1b}[90m]\u{1b}[0m x\n"
             )
         );
-    }
-
-    /// Reads the fields of a line of text, as anybody would: by blanks, outside quotes and brackets.
-    fn read(mut line: &str) -> BTreeMap<String, String> {
-        let mut fields = BTreeMap::new();
-        while !line.is_empty() {
-            let (name, rest) = line.split_once('=').expect("a field has a name");
-            let (mut quoted, mut escaped, mut listed) = (false, false, false);
-            let end = rest.char_indices().find(|(at, c)| {
-                let was_escaped = std::mem::take(&mut escaped);
-                match c {
-                    '"' if !was_escaped => quoted = !quoted,
-                    '\\' if !was_escaped => escaped = true,
-                    '[' if *at == 0 => listed = true,
-                    ']' if !quoted => listed = false,
-                    _ => return c.is_whitespace() && !quoted && !listed,
-                }
-                false
-            });
-            let end = end.map_or(rest.len(), |(at, _)| at);
-            fields.insert(name.to_owned(), rest[..end].to_owned());
-            line = rest[end..].trim_start();
-        }
-        fields
     }
 
     proptest! {

@@ -203,6 +203,24 @@ async fn what_needs_a_restart_stays_with_a_warning_for_each_key() {
 }
 
 #[tokio::test]
+async fn the_format_of_the_log_changes() {
+    let mock = Mock::start(Script::default()).await;
+    let toml = Config::for_mock(&mock).section("[logging]\nlevel = \"info\"\nformat = \"text\"").toml();
+    let gateway = Gateway::start_with(&toml, &[("RUST_LOG", "")]).await;
+    let mut live = gateway.connect().await;
+    live.open_s().await;
+    gateway.expect_log(&["INFO ", " session active after_ms="], s(5)).await;
+    gateway.change_file(|toml| toml.replace("\"text\"", "\"json\"")).await;
+    let reloaded = r#""message":"configuration reloaded","changes":"sections changed: [logging]"}"#;
+    gateway.expect_log(&[r#"{"time":""#, r#""level":"info""#, reloaded], s(5)).await;
+    live.close(1000, "").await;
+    gateway
+        .expect_log(&[r#"{"time":""#, r#""message":"session ended""#, r#""cause":"client_closed""#], s(5))
+        .await;
+    assert!(!gateway.log().contains(" session ended "), "a live session's lines are as those of a new one");
+}
+
+#[tokio::test]
 async fn level_and_content_of_the_log_change() {
     let mock = Mock::start(Script::default()).await;
     let toml = Config::for_mock(&mock).section("[logging]\nlevel = \"info\"").toml();

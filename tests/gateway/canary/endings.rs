@@ -10,6 +10,7 @@ use tokio_rustls::rustls::{ServerConfig, crypto};
 
 use super::search::Canaries;
 use super::translated::{KEY, OF_ENVIRONMENT, OF_FILE, OF_URL, SECRETS, quoted};
+use super::{FORMATS, assert_format};
 use crate::peers::gateway::Gateway;
 use crate::peers::raw::{RawPeer, RawUpstream};
 
@@ -30,9 +31,9 @@ fn backend(name: &str, (kind, way): (&str, &str), url: &str) -> String {
     )
 }
 
-async fn start(backends: &str) -> Gateway {
+async fn start(backends: &str, format: (&str, &str)) -> Gateway {
     let toml = format!("[server]\nhost = \"127.0.0.1\"\nport = 0\n{backends}");
-    Gateway::start_with(&toml, &[("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT)]).await
+    Gateway::start_with(&toml, &[format, ("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT)]).await
 }
 
 /// Answers to the upgrade, of which none is one.
@@ -72,7 +73,7 @@ async fn a_server_that_answers_with_the_key_is_not_quoted() {
         .iter()
         .zip(WAYS)
         .map(|(name, way)| backend(name, way, &upstream.url(&format!("/v1/realtime?token={OF_URL}"))));
-    let gateway = start(&backends.collect::<String>()).await;
+    let gateway = start(&backends.collect::<String>(), FORMATS[1]).await;
     for name in &names {
         for answer in answers() {
             let path = format!("/{name}");
@@ -86,7 +87,10 @@ async fn a_server_that_answers_with_the_key_is_not_quoted() {
     }
     let log = gateway.output();
     canaries.assert_none("the log", &log);
-    assert!(log.contains("cause=upstream_auth_failed") && log.contains("cause=upstream_unreachable"));
+    assert_format(FORMATS[1], &gateway.log());
+    for cause in ["upstream_auth_failed", "upstream_unreachable"] {
+        assert!(log.contains(&format!("\"cause\":{cause:?}")), "{cause} is not in the log");
+    }
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn a_server_that_is_nowhere_or_not_trusted_is_told_nothing_and_nothing_is_
         backends += &backend(&format!("o{place}"), WAYS[0], url);
         backends += &backend(&format!("d{place}"), WAYS[2], url);
     }
-    let gateway = start(&backends).await;
+    let gateway = start(&backends, FORMATS[0]).await;
     let canaries = Canaries::new(&SECRETS);
     for place in 0..urls.len() {
         for kind in ["o", "d"] {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::search::Canaries;
+use super::{FORMATS, assert_format};
 use crate::peers::application::Application;
 use crate::peers::client::settings;
 use crate::peers::frames::{self, now};
@@ -43,7 +44,7 @@ fn replies() -> Vec<Reply> {
 }
 
 /// A gateway at trace level whose one function is the application's.
-async fn gateway(mock: &Mock, application: &Application, log_content: bool) -> Gateway {
+async fn gateway(mock: &Mock, application: &Application, log_content: bool, format: (&str, &str)) -> Gateway {
     let config = Config::for_mock(mock)
         .backend("function_calls = \"server\"")
         .section(&format!("[logging]\nlog_content = {log_content}"))
@@ -52,7 +53,7 @@ async fn gateway(mock: &Mock, application: &Application, log_content: bool) -> G
              headers = {{ authorization = \"Bearer ${{CANARY}}\", x-key = \"{HEADER}\" }}",
             application.url()
         ));
-    Gateway::start_with(&config.toml(), &[("RUST_LOG", "trace"), ("CANARY", BEARER)]).await
+    Gateway::start_with(&config.toml(), &[format, ("RUST_LOG", "trace"), ("CANARY", BEARER)]).await
 }
 
 fn call(id: usize) -> Value {
@@ -61,14 +62,14 @@ fn call(id: usize) -> Value {
 }
 
 /// Has every answer given to the model and to a caller of `/function-call`; all that the gateway wrote and sent.
-async fn live(log_content: bool) -> (String, String) {
+async fn live(log_content: bool, format: (&str, &str)) -> (String, String) {
     let application = Application::start(|request| {
         let number: usize = request.call_id().trim_start_matches("call_").parse().expect("a number");
         replies().swap_remove(number)
     })
     .await;
     let mock = Mock::start(Script::calling(|_| vec![now(frames::output_text_done("done"))])).await;
-    let gateway = gateway(&mock, &application, log_content).await;
+    let gateway = gateway(&mock, &application, log_content, format).await;
     let mut client = gateway.connect().await;
     client.open_with(&settings(&json!({}))).await;
     let mut told = String::new();
@@ -88,22 +89,27 @@ async fn live(log_content: bool) -> (String, String) {
     for request in application.requests() {
         assert_eq!(request.headers["authorization"], format!("Bearer {BEARER}"), "the application needs it");
     }
+    assert_format(format, &gateway.log());
     (gateway.output(), told)
 }
 
 #[tokio::test]
 async fn what_an_application_quotes_of_its_headers_is_not_told() {
-    let (log, told) = live(false).await;
-    let secrets = Canaries::new(&SECRETS);
-    secrets.assert_none("what was answered", &told);
-    secrets.assert_none("the log", &log);
-    Canaries::new(&WORDS).assert_none("the log", &log);
-    Canaries::new(&WORDS).assert_all("what was answered", &told);
+    for format in FORMATS {
+        let (log, told) = live(false, format).await;
+        let secrets = Canaries::new(&SECRETS);
+        secrets.assert_none("what was answered", &told);
+        secrets.assert_none("the log", &log);
+        Canaries::new(&WORDS).assert_none("the log", &log);
+        Canaries::new(&WORDS).assert_all("what was answered", &told);
+    }
 }
 
 #[tokio::test]
 async fn with_log_content_the_log_has_words_and_no_keys() {
-    let (log, _) = live(true).await;
-    Canaries::new(&SECRETS).assert_none("the log", &log);
-    Canaries::new(&WORDS).assert_all("the log", &log);
+    for format in FORMATS {
+        let (log, _) = live(true, format).await;
+        Canaries::new(&SECRETS).assert_none("the log", &log);
+        Canaries::new(&WORDS).assert_all("the log", &log);
+    }
 }

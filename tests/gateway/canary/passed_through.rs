@@ -6,6 +6,7 @@ use tokio::join;
 
 use super::search::Canaries;
 use super::translated::{KEY, OF_ENVIRONMENT, OF_FILE, OF_URL, SECRETS, quoted};
+use super::{FORMATS, assert_format};
 use crate::peers::gateway::Gateway;
 use crate::peers::raw::{RawPeer, RawUpstream};
 use crate::peers::raw_frame::{RawFrame, TEXT};
@@ -18,7 +19,12 @@ const ARGUMENT: &str = "capybara-argument";
 const PATHS: [&str; 3] = ["/dg", "/dg/v1/listen", "/dg/v2/listen"];
 
 /// The key is quoted in frames too, where `frames` says so.
-async fn live(auth_header: &str, log_content: bool, frames_quote: bool) -> (String, Vec<u8>) {
+async fn live(
+    auth_header: &str,
+    log_content: bool,
+    frames_quote: bool,
+    format: (&str, &str),
+) -> (String, Vec<u8>) {
     let upstream = RawUpstream::start().await;
     let (url, listen) =
         (upstream.url(&format!("/v1/agent/converse?key={OF_URL}")), upstream.url("/v1/listen"));
@@ -28,7 +34,7 @@ async fn live(auth_header: &str, log_content: bool, frames_quote: bool) -> (Stri
          transcription_url = \"{listen}\"\nauth_header = \"{auth_header}\"\napi_key = \"{KEY}\"\n\
          headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file-key = \"{OF_FILE}\" }}\n"
     );
-    let environment = [("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT)];
+    let environment = [format, ("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT)];
     let gateway = Gateway::start_with(&toml, &environment).await;
     let mut seen = Vec::new();
     for path in PATHS {
@@ -60,13 +66,15 @@ async fn live(auth_header: &str, log_content: bool, frames_quote: bool) -> (Stri
         assert_eq!(client.expect_close().await, (Some(4001), "no such key: ***".to_owned()));
         seen.extend(client.bytes());
     }
+    assert_format(format, &gateway.log());
     (gateway.output(), seen)
 }
 
 #[tokio::test]
 async fn neither_key_nor_words_are_told() {
-    for auth_header in ["token", "bearer", "subprotocol"] {
-        let (log, seen) = live(auth_header, false, false).await;
+    let [text, json] = FORMATS;
+    for (auth_header, format) in [("token", text), ("bearer", json), ("subprotocol", text)] {
+        let (log, seen) = live(auth_header, false, false, format).await;
         Canaries::new(&SECRETS).assert_none("what the client was sent", seen);
         Canaries::new(&SECRETS).assert_none("the log", &log);
         Canaries::new(&[PROMPT, SAID, FRAGMENT, ARGUMENT]).assert_none("the log", &log);
@@ -75,8 +83,9 @@ async fn neither_key_nor_words_are_told() {
 
 #[tokio::test]
 async fn what_frames_quote_goes_to_the_client_alone() {
-    for log_content in [false, true] {
-        let (log, seen) = live("token", log_content, true).await;
+    for (log_content, format) in [false, true].into_iter().flat_map(|content| FORMATS.map(|it| (content, it)))
+    {
+        let (log, seen) = live("token", log_content, true, format).await;
         Canaries::new(&SECRETS).assert_all("what the client was sent", seen);
         Canaries::new(&SECRETS).assert_none("the log", &log);
         let words = Canaries::new(&[PROMPT, SAID, ARGUMENT]);

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::search::Canaries;
+use super::{FORMATS, assert_format};
 use crate::identity::stage::{CALL, KIOSK, SECRET, SERVER, Stage, authorization, good, now};
 use crate::peers::client::Client;
 use crate::peers::gateway::{Config, Gateway, PATH};
@@ -19,7 +20,13 @@ use crate::peers::tls::Files;
 
 #[tokio::test]
 async fn no_token_is_seen_where_it_does_not_belong() {
-    let stage = Stage::start_with("", &[("RUST_LOG", "trace")]).await;
+    for format in FORMATS {
+        no_token_is_seen(format).await;
+    }
+}
+
+async fn no_token_is_seen(format: (&str, &str)) {
+    let stage = Stage::start_with("", &[format, ("RUST_LOG", "trace")]).await;
     let (own, expired) = (good(&json!({})), good(&json!({ "exp": now() - 60, "x": 1 })));
     let granted = stage.granted(&json!({})).await;
     let unknown = "canary-unknown-token-99cc";
@@ -60,7 +67,8 @@ async fn no_token_is_seen_where_it_does_not_belong() {
         client.expect_close(s(5)).await;
         canaries.assert_none("what a client was sent", format!("{:?}", client.journal()));
     }
-    stage.gateway.expect_log(&["subject=visitor"], s(5)).await;
+    stage.gateway.expect_log(&["subject", "visitor"], s(5)).await;
+    assert_format(format, &stage.gateway.log());
     for path in ["/", "/health", "/ready", "/metrics", "/v1/backends"] {
         for headers in [String::new(), authorization(SERVER)] {
             answers.push(http::get(stage.gateway.port(), path, &headers).await);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::join;
 
 use super::search::Canaries;
+use super::{FORMATS, assert_format};
 use crate::peers::frames;
 use crate::peers::gateway::Gateway;
 use crate::peers::raw::{RawPeer, RawUpstream};
@@ -43,7 +44,7 @@ struct Stage {
 
 impl Stage {
     /// `lines` are the backend's; `query` is the URL's.
-    async fn start(lines: &str, query: &str, log_content: bool) -> Self {
+    async fn start(lines: &str, query: &str, log_content: bool, format: (&str, &str)) -> Self {
         let upstream = RawUpstream::start().await;
         let url = upstream.url(&format!("/v1/realtime?signature={OF_URL}{query}"));
         let toml = format!(
@@ -51,7 +52,8 @@ impl Stage {
              [[backends]]\nname = \"openai\"\nkind = \"openai-realtime\"\npath = \"/openai\"\nurl = \"{url}\"\n\
              headers = {{ x-env = \"Bearer ${{CANARY_HEADER}}\", x-file-key = \"{OF_FILE}\" }}\n{lines}\n"
         );
-        let environment = [("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT), ("CANARY_KEY", KEY)];
+        let environment =
+            [format, ("RUST_LOG", "trace"), ("CANARY_HEADER", OF_ENVIRONMENT), ("CANARY_KEY", KEY)];
         Self { gateway: Gateway::start_with(&toml, &environment).await, upstream }
     }
 
@@ -186,15 +188,18 @@ fn sources() -> [(String, &'static str); 3] {
 
 #[tokio::test]
 async fn neither_key_nor_words_are_told() {
-    for (lines, query) in sources() {
-        let stage = Stage::start(&lines, query, false).await;
+    for ((lines, query), format) in
+        sources().into_iter().flat_map(|source| FORMATS.map(|format| (source.clone(), format)))
+    {
+        let stage = Stage::start(&lines, query, false, format).await;
         let seen = live(&stage).await;
         Canaries::new(&SECRETS).assert_none("what the client was sent", &seen);
         let log = stage.gateway.output();
         Canaries::new(&SECRETS).assert_none("the log", &log);
         Canaries::new(&WORDS).assert_none("the log", &log);
         Canaries::new(&WORDS_OF_NO_MESSAGE).assert_none("the log", &log);
-        assert!(log.contains("type=conversation.item.create"), "nothing was logged");
+        assert_format(format, &stage.gateway.log());
+        assert!(log.contains("conversation.item.create"), "nothing was logged");
     }
 }
 
@@ -202,10 +207,13 @@ async fn neither_key_nor_words_are_told() {
 async fn words_are_told_where_the_operator_wants_them_and_keys_never() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), format!("{KEY}\n")).expect("it can be written");
-    let stage = Stage::start(&format!("api_key_file = {:?}", file.path()), "", true).await;
-    let seen = live(&stage).await;
-    let log = stage.gateway.output();
-    Canaries::new(&WORDS).assert_all("the log", &log);
-    Canaries::new(&SECRETS).assert_none("the log", &log);
-    Canaries::new(&SECRETS).assert_none("what the client was sent", &seen);
+    for format in FORMATS {
+        let stage = Stage::start(&format!("api_key_file = {:?}", file.path()), "", true, format).await;
+        let seen = live(&stage).await;
+        let log = stage.gateway.output();
+        Canaries::new(&WORDS).assert_all("the log", &log);
+        Canaries::new(&SECRETS).assert_none("the log", &log);
+        Canaries::new(&SECRETS).assert_none("what the client was sent", &seen);
+        assert_format(format, &stage.gateway.log());
+    }
 }

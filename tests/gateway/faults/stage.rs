@@ -100,7 +100,7 @@ impl Stage {
         let backend = kind.backend("backend", path, far.port(), lines);
         let toml = format!("[server]\nhost = \"127.0.0.1\"\nport = 0\nworkers = 1\n{backend}");
         // What is decided because time has passed is told by `trace` alone.
-        let log = ("RUST_LOG", "debug,voxbridge::actors::ordering_gate=trace");
+        let log = ("RUST_LOG", "debug");
         let drain = ("VOXBRIDGE__SERVER__DRAIN_TIMEOUT_S", "1");
         let gateway = Gateway::start_with(&toml, &[log, drain]).await;
         let near = FaultProxy::start(gateway.port()).await;

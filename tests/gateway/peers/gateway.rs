@@ -265,7 +265,8 @@ impl Gateway {
         assert_eq!(self.log().matches("configuration reloaded changes=").count(), taken, "it is in force");
     }
 
-    async fn change_file(&self, change: impl FnOnce(String) -> String) {
+    /// Changes its configuration file and has it read again.
+    pub(crate) async fn change_file(&self, change: impl FnOnce(String) -> String) {
         let file = self.config_file();
         let text = fs::read_to_string(&file).expect("the configuration is there");
         fs::write(&file, change(text)).expect("the configuration can be written");

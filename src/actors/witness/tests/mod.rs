@@ -46,6 +46,7 @@ fn upstream_fails() -> Vec<Captured> {
 
 fn golden(name: &str, lines: &[Captured]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/actors/witness/tests/golden");
+    lines.iter().for_each(Captured::assert_formats_agree);
     let shown = || lines.iter().filter(|line| line.level <= Level::Debug);
     for (ending, now) in [
         ("txt", shown().map(|line| line.text.as_str()).collect::<String>()),
