@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use serde_json::{Map, Value};
 use voxbridge::{
     config::Config,
     gate::{CloseReason, LegEnd, Rule, Severity, UpstreamError},
@@ -436,6 +437,81 @@ fn every_rule_has_its_sentence() {
     let existing: Vec<_> = Rule::ALL.iter().map(Rule::to_string).collect();
     assert_eq!(named, existing);
     assert!(rows.iter().all(|row| row[1].ends_with('.')), "a rule has no sentence");
+}
+
+/// The lines of the golden logs.
+fn logged() -> Vec<Map<String, Value>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/actors/witness/tests/golden");
+    let files = fs::read_dir(folder).expect("the golden logs are there");
+    let files = files.map(|file| file.expect("a file").path());
+    let text: String = files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"))
+        .map(|file| fs::read_to_string(file).expect("a golden log is text"))
+        .collect();
+    let lines: Vec<_> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    assert!(lines.len() > 100, "only {} lines", lines.len());
+    lines
+}
+
+#[test]
+fn every_field_of_the_log_is_in_the_table_and_the_table_has_no_other() {
+    let table: BTreeSet<_> = table("Field of a line").iter().flat_map(|row| quoted(row[0])).collect();
+    for line in logged() {
+        for field in line.keys() {
+            assert!(table.contains(field.as_str()), "{field} is not in the README");
+        }
+    }
+    let source: String = ["actors", "describe", "functions", "gate", "logging", "server", "tally"]
+        .map(|module| sources(&format!("src/{module}")))
+        .concat();
+    for field in &table {
+        let named = [
+            format!("\"{field}\""),
+            format!("\"{field}[]\""),
+            format!("{field} = "),
+            format!("{field}:% = "),
+        ];
+        assert!(named.iter().any(|name| source.contains(name)), "nothing logs {field}");
+    }
+    for line in
+        README.lines().filter(|line| line.starts_with("DEBUG step=") || line.starts_with("INFO  session "))
+    {
+        let (line, _) = line.split_once("effects=").unwrap_or((line, ""));
+        for (field, _) in line.split(' ').filter_map(|word| word.split_once('=')) {
+            assert!(table.contains(field), "{field} is not in the README's table");
+        }
+    }
+}
+
+#[test]
+fn every_effect_in_the_log_is_in_the_table() {
+    let table: Vec<_> = table("Effect").iter().flat_map(|row| quoted(row[0])).collect();
+    let heads: Vec<_> = table.iter().map(|effect| effect.split('=').next().unwrap_or_default()).collect();
+    let mut seen = BTreeSet::new();
+    for line in logged() {
+        for effect in line.get("effects").and_then(Value::as_array).into_iter().flatten() {
+            let effect = effect.as_str().expect("an effect is text");
+            let head = effect.split('=').next().unwrap_or_default();
+            assert!(heads.contains(&head), "{effect} is not in the README");
+            seen.insert(head.to_owned());
+        }
+    }
+    assert!(seen.len() > 6, "only {seen:?}");
+}
+
+#[test]
+fn every_format_of_the_log_is_in_the_table_of_keys() {
+    let rows = table("Key");
+    let row = rows.iter().find(|row| row[0] == "`logging.format`").expect("the key is there");
+    let named = quoted(row[2]);
+    assert_eq!(named, BTreeSet::from(["json", "text"]));
+    for format in named {
+        let toml = include_str!("../config/default.toml")
+            .replace("format = \"text\"", &format!("format = {format:?}"));
+        let config = Config::from_toml("an example", &toml, environment()).expect("the format is known");
+        assert!(config.show().contains(&format!("format = {format:?}\n")), "{format}");
+    }
 }
 
 #[test]
