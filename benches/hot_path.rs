@@ -5,6 +5,7 @@
 
 use std::{
     hint::black_box,
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use std::{
 use actix_codec::{Decoder, Encoder};
 use actix_http::ws::{Codec, Message};
 use bytes::{Bytes, BytesMut};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use voxbridge::{
     config::{Backend, BackendUrl},
     gate::{Gate, Input, Leg, Limits},
@@ -21,6 +22,7 @@ use voxbridge::{
         audio::{ALAW_8K, AudioFormat, Encoding, MULAW_8K, PCM_24K, SAMPLE_RATES},
         realtime::{Append, ServerEvent},
     },
+    recording::{Header, Origin, Recorder, RecordingSettings, Recordings},
     translate::audio::Transcoder,
     websocket::FrameGuard,
 };
@@ -153,6 +155,43 @@ fn hot_path(c: &mut Criterion) {
             let bytes = weights.sum();
             gate.handle(Input::Delivered { leg: Leg::Client, bytes }, now)
         });
+    });
+
+    record(c, &delta);
+}
+
+/// What a recorded session pays for its frames. The queue is emptied between measurements, so that it has room.
+fn record(c: &mut Criterion, delta: &Input) {
+    const FRAMES: usize = 1_000;
+    let directory = tempfile::TempDir::new().expect("a directory for recordings");
+    let settings = Arc::new(RecordingSettings {
+        directory: directory.path().to_owned(),
+        audio: false,
+        session_bytes: u64::MAX,
+        total_bytes: 1 << 30,
+    });
+    let recordings = Recordings::default();
+    let backend = Backend::new("b", "/b", BackendUrl::SelfPath("/sim/openai".to_owned()));
+    let mut gate = speaking_gate(Instant::now());
+    let effects = gate.handle(delta.clone(), Instant::now());
+    c.bench_function(&format!("record {FRAMES} frames of the agent"), |b| {
+        b.iter_batched_ref(
+            || {
+                recordings.finish(Duration::from_secs(10));
+                let limits = Limits::new(&backend, Duration::from_secs(60));
+                let id = uuid::Uuid::new_v4().to_string();
+                let header = Header::new(&backend, limits, None, id);
+                let origin = Origin { header, url: "wss://h", content: false, scrubber: Rc::default() };
+                Recorder::begin(&recordings, &settings, origin)
+            },
+            |recorder| {
+                for frame in 0..FRAMES as u64 {
+                    let taken = recorder.input(black_box(delta), Duration::from_millis(20 * frame));
+                    taken.and_then(|()| recorder.effects(black_box(&effects))).expect("it is recorded");
+                }
+            },
+            BatchSize::PerIteration,
+        );
     });
 }
 

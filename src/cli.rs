@@ -119,7 +119,7 @@ fn failed(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
 
 fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     logging::start(&config.logging);
-    allow_many_files(config.server.max_sessions);
+    allow_many_files(config.server.max_sessions, files_of_recording(&config.logging));
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -151,14 +151,24 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     finished(system.block_on(server.run(signals.requests(path))))
 }
 
-/// A session has a socket on each side, and one of them twice. What is allowed of old is less than a thousand files.
-fn allow_many_files(sessions: usize) {
-    const OF_A_SESSION: u64 = 3;
-    let wanted = sessions as u64 * OF_A_SESSION;
+/// How many files are open for the recording of a session.
+fn files_of_recording(logging: &Logging) -> u64 {
+    match (&logging.record_dir, logging.record_audio) {
+        (None, _) => 0,
+        (Some(_), false) => 1,
+        (Some(_), true) => 3,
+    }
+}
+
+/// A session has a socket on each side, and one of them twice, beside its recording. What is allowed of old is less than
+/// a thousand files.
+fn allow_many_files(sessions: usize, of_recording: u64) {
+    let of_a_session = 3 + of_recording;
+    let wanted = sessions as u64 * of_a_session;
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(files) if files >= wanted => (),
         Ok(files) => {
-            let enough = files / OF_A_SESSION;
+            let enough = files / of_a_session;
             log::warn!(files, sessions = enough; "server.max_sessions is more than the open files allow");
         }
         Err(error) => log::warn!(error:% = error; "the number of open files cannot be raised"),

@@ -46,6 +46,7 @@ use crate::{
     functions::ExecutorPool,
     gate::{BASE_WEIGHT, Gate, Limits, Relay, Service, WINDOW},
     metrics::{BackendMetrics, FunctionMetrics, SessionMetrics, WireCounts},
+    recording::{Header, Origin, Recorder, RecordingSettings, Recordings},
     tally::Tally,
     usage_log::UsageLog,
 };
@@ -79,7 +80,7 @@ pub struct BackendRuntime {
     pub functions: ExecutorPool,
     /// What all connections may hold together.
     pub budget: Arc<Budget>,
-    /// Whether log lines may hold what is said.
+    /// Whether log lines and recordings may hold what is said.
     pub log_content: bool,
     /// Counts what its connections come to.
     pub metrics: Arc<BackendMetrics>,
@@ -87,6 +88,10 @@ pub struct BackendRuntime {
     pub function_metrics: FunctionMetrics,
     /// Where usage is written.
     pub usage_log: UsageLog,
+    /// Writes recordings.
+    pub recordings: Recordings,
+    /// How; none is made without.
+    pub recording: Option<Arc<RecordingSettings>>,
 }
 
 /// Where a connection goes, and what for.
@@ -138,6 +143,22 @@ pub fn spawn_connection<G: 'static>(
         None => Tally::default(),
         Some(service) => Tally::passed_through(service, &destination.url),
     };
+    let backend = Arc::clone(&runtime.backend);
+    let limits = Limits {
+        ping_interval: runtime.limits.ping_interval.map(|interval| spread(interval, trace.connection())),
+        ..runtime.limits.clone()
+    };
+    let recorder = runtime.recording.as_ref().map(|settings| {
+        let id = trace.connection().to_owned();
+        let header = Header::new(&backend, limits.clone(), service, id);
+        let origin = Origin {
+            header: Header { trace: trace.name().unwrap_or_default().to_owned(), ..header },
+            url: &destination.url,
+            content: runtime.log_content,
+            scrubber: Rc::clone(runtime.dialer.scrubber()),
+        };
+        Box::new(Recorder::begin(&runtime.recordings, settings, origin))
+    });
     let upstream = UpstreamSession::new(
         gate.clone().recipient(),
         (Rc::clone(&runtime.dialer), destination),
@@ -145,12 +166,7 @@ pub fn spawn_connection<G: 'static>(
         (runtime.max_upstream_message, Rc::clone(&account), Arc::clone(&wire)),
         trace.clone(),
     );
-    let backend = Arc::clone(&runtime.backend);
     let model = backend.model.clone().filter(|_| service.is_none());
-    let limits = Limits {
-        ping_interval: runtime.limits.ping_interval.map(|interval| spread(interval, trace.connection())),
-        ..runtime.limits.clone()
-    };
     let machine = match service {
         None => StateMachine::Translated(Box::new(Gate::new(backend, limits, trace.connection().to_owned()))),
         Some(service) => StateMachine::PassedThrough(Box::new(Relay::new(backend, limits, service))),
@@ -178,6 +194,7 @@ pub fn spawn_connection<G: 'static>(
             metrics: SessionMetrics::begin(Arc::clone(&runtime.metrics), wire),
             usage_log: runtime.usage_log.clone(),
             model,
+            recorder,
         },
     ));
     Ok(Connection { response, gate })

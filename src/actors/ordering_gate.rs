@@ -182,8 +182,10 @@ impl OrderingGate {
                 let mut frames = self.audio.down(audio).peekable();
                 // Audio that comes to nothing goes as an empty frame, so that it is delivered in its turn.
                 let mut audio = frames.next().unwrap_or_default();
+                self.witness.audio_to_client(&audio);
                 while frames.peek().is_some() {
                     let first = std::mem::replace(&mut audio, frames.next().unwrap_or_default());
+                    self.witness.audio_to_client(&audio);
                     self.to_client(ToClient::Audio { audio: first, weight: 0 }, context);
                 }
                 self.to_client(ToClient::Audio { audio, weight }, context);

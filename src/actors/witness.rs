@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use log::Level;
 
 use super::{Trace, state_machine::StateMachine};
@@ -20,6 +21,7 @@ use crate::{
     logging::{Fields, connection_log},
     metrics::SessionMetrics,
     protocol::{ids::CallId, shorten},
+    recording::{Recorder, Stopped},
     tally::Tally,
     usage_log::{Source, UsageLog},
 };
@@ -50,6 +52,8 @@ pub(super) struct WitnessParts {
     pub(super) usage_log: UsageLog,
     /// The configured model.
     pub(super) model: Option<String>,
+    /// Writes down each step; none if nothing is recorded.
+    pub(super) recorder: Option<Box<Recorder>>,
 }
 
 /// What was seen of a step before the gate took its input.
@@ -78,11 +82,11 @@ impl Witness {
         if let Some(answered) = tally.take_answered() {
             metrics.answered(&answered);
         }
+        let t = now.duration_since(self.opened);
+        self.record(|recorder| recorder.input(input, t));
         // Whether it is of interest shows in what follows; above debug no step is.
-        let step = log::log_enabled!(Level::Debug).then(|| {
-            let since = now.duration_since(self.opened);
-            Box::new(Step::begin(self.steps, since, phase, input, self.parts.log_content))
-        });
+        let step = log::log_enabled!(Level::Debug)
+            .then(|| Box::new(Step::begin(self.steps, t, phase, input, self.parts.log_content)));
         Seen { now, phase, step }
     }
 
@@ -95,6 +99,7 @@ impl Witness {
             metrics.effect(effect, now);
         }
         metrics.audio(tally.totals(), now);
+        self.record(|recorder| recorder.effects(effects));
         let after = gate.phase();
         if let Some(step) = step {
             let level = step.level(after, effects);
@@ -108,6 +113,9 @@ impl Witness {
             self.count_end(gate, now);
             self.log_end(gate, now);
             self.write_end(gate.close_reason().map_or(CUT, CloseReason::name));
+            if let Some(recorder) = self.parts.recorder.take() {
+                recorder.end();
+            }
         }
     }
 
@@ -140,6 +148,24 @@ impl Witness {
         if usage_log.is_on() {
             usage_log.write(line(trace.source(), model.as_deref()));
         }
+    }
+
+    /// Audio is on its way to the client's socket, in the client's format.
+    pub(super) fn audio_to_client(&mut self, audio: &Bytes) {
+        self.record(|recorder| recorder.audio(audio));
+    }
+
+    /// A recording that ends before its connection is nothing to the connection.
+    fn record(&mut self, write: impl FnOnce(&mut Recorder) -> Result<(), Stopped>) {
+        let Some(Err(stopped)) = self.parts.recorder.as_deref_mut().map(write) else { return };
+        self.parts.recorder = None;
+        let why = match stopped {
+            Stopped::Cap => "it has logging.record_session_bytes",
+            Stopped::Dropped => "the disk is too slow",
+            // The log has it already.
+            Stopped::Failed => return,
+        };
+        connection_log!(Level::Warn, self.parts.trace, reason = why; "the recording ends");
     }
 
     fn count_end(&mut self, gate: &StateMachine, now: Instant) {

@@ -14,6 +14,7 @@ use super::check_functions::{functions, routed_backends};
 use super::check_limits::{limits, process};
 use super::check_paths::{names, paths, self_urls, urls};
 use super::check_proxies::{trusted_proxies, whoever};
+use super::check_recording::{recorded_audio, recording};
 use super::error::ConfigError;
 use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
@@ -71,6 +72,7 @@ pub(super) fn check(
         warnings.push("simulator.enabled: the simulators under /sim/ ask for no token".to_owned());
     }
     warnings.extend(whoever(&server.trusted_proxies));
+    warnings.extend(recorded_audio(&logging));
     for (backend, reader) in backends.iter().zip(&readers) {
         for (key, url) in urls(backend).filter(|(_, url)| url.is_cleartext_to_others()) {
             let key = reader.key(key);
@@ -153,12 +155,17 @@ fn tls(raw: &RawServer, reader: &Reader<'_>) -> Result<Option<CertificateFiles>,
 
 fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError> {
     let default = Logging::default();
-    Ok(Logging {
-        level: reader.word(&raw.level, "level", &LEVELS, default.level)?,
-        format: reader.word(&raw.format, "format", &FORMATS, default.format)?,
-        log_content: reader.flag(&raw.log_content, "log_content", default.log_content)?,
-        usage_log: reader.text(&raw.usage_log, "usage_log")?.map(Into::into),
-    })
+    recording(
+        Logging {
+            level: reader.word(&raw.level, "level", &LEVELS, default.level)?,
+            format: reader.word(&raw.format, "format", &FORMATS, default.format)?,
+            log_content: reader.flag(&raw.log_content, "log_content", default.log_content)?,
+            usage_log: reader.text(&raw.usage_log, "usage_log")?.map(Into::into),
+            ..default
+        },
+        raw,
+        reader,
+    )
 }
 
 fn simulator(raw: &RawSimulator, reader: &Reader<'_>) -> Result<Simulator, ConfigError> {

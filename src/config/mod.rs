@@ -19,6 +19,7 @@ mod check_limits;
 mod check_openai;
 mod check_paths;
 mod check_proxies;
+mod check_recording;
 mod check_request;
 mod check_secret;
 mod check_tools;
@@ -118,7 +119,7 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// What is logged.
+/// What is logged, and recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
     /// Level unless `RUST_LOG` says otherwise.
@@ -129,6 +130,15 @@ pub struct Logging {
     pub log_content: bool,
     /// The file to which usage is appended; none: it is not written.
     pub usage_log: Option<PathBuf>,
+    /// Where recordings of connections are written; the directory was there when the configuration was read. `None`: none
+    /// is made.
+    pub record_dir: Option<String>,
+    /// Whether audio is recorded as well.
+    pub record_audio: bool,
+    /// What the files of one recording may come to, bytes.
+    pub record_session_bytes: u64,
+    /// What all recordings in the directory may come to, bytes, before the oldest are deleted; at least one recording.
+    pub record_total_bytes: u64,
 }
 
 /// How a line of the log is written; the fields are the same.
@@ -249,7 +259,16 @@ impl Default for Server {
 
 impl Default for Logging {
     fn default() -> Self {
-        Self { level: LevelFilter::Info, format: LogFormat::Text, log_content: false, usage_log: None }
+        Self {
+            level: LevelFilter::Info,
+            format: LogFormat::Text,
+            log_content: false,
+            usage_log: None,
+            record_dir: None,
+            record_audio: false,
+            record_session_bytes: 64 << 20,
+            record_total_bytes: 1 << 30,
+        }
     }
 }
 

@@ -46,6 +46,10 @@ pub(super) struct RawLogging {
     pub(super) format: Raw,
     pub(super) log_content: Raw,
     pub(super) usage_log: Raw,
+    pub(super) record_dir: Raw,
+    pub(super) record_audio: Raw,
+    pub(super) record_session_bytes: Raw,
+    pub(super) record_total_bytes: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -41,6 +41,10 @@ pub(super) fn config(config: &Config) -> String {
     out.key("log_content", logging.log_content);
     let usage_log = logging.usage_log.as_ref();
     out.optional("usage_log", usage_log.map(|file| quoted(&file.display().to_string())));
+    out.key("record_dir", quoted(logging.record_dir.as_deref().unwrap_or_default()));
+    out.key("record_audio", logging.record_audio);
+    out.key("record_session_bytes", logging.record_session_bytes);
+    out.key("record_total_bytes", logging.record_total_bytes);
     out.table("[auth]");
     out.0 += &show_auth::auth(auth);
     out.table("[limits]");

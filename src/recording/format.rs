@@ -31,6 +31,14 @@ pub(super) struct EndLine {
     pub(super) end: End,
 }
 
+/// A line that says something to whoever reads the recording and nothing to a gate.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoteLine<'a> {
+    #[serde(borrow)]
+    pub(super) note: Cow<'a, str>,
+}
+
 impl End {
     /// Writes the last line.
     pub fn encode(self, out: &mut Vec<u8>) {

@@ -13,7 +13,8 @@
 //! `n` counts from 1, `t_ns` is the time since the gate's first moment in nanoseconds, `in` the input and `out` the
 //! effects, left out if there are none. An input or effect is a word, `"timeout"`, or an object with the word as its
 //! one key. Messages are their JSON, audio is its number of bytes. The last line is `{"end":"finished"}` or says what
-//! kept the rest from being written ([`End`]); a file without one was cut off.
+//! kept the rest from being written ([`End`]); a file without one was cut off. Between them `{"note":"…"}` says something
+//! to the reader alone.
 //!
 //! Where the header says `masked`, no text is what was said: in inputs a stand-in of the same length takes its place,
 //! the same for the same text, in effects `x`. So a replay takes the same way, and fills its own effects with `x` before
@@ -24,15 +25,27 @@
 //! | `header.rs`, `schema.rs` | the first line, and the gate that it makes |
 //! | `format.rs` | the other lines |
 //! | `encode.rs` | inputs and effects to lines |
+//! | `mask.rs`, `mask/` | what stands in the place of what was said |
+//! | `recorder.rs`, `sound.rs` | what looks on at a connection and hands over what it sees and hears |
+//! | `writer.rs`, `writer/`, `store.rs`, `wav.rs` | the thread that writes, and the files |
 
 mod encode;
 mod format;
 mod header;
+mod mask;
+mod recorder;
 mod schema;
+mod sound;
+mod store;
+mod wav;
+mod writer;
 
 pub use encode::{Encoder, Masking, Unmasked};
 pub use format::End;
 pub use header::{AnyGate, Header};
+pub use mask::Mask;
+pub use recorder::{Origin, Recorder};
+pub use writer::{Part, Recording, RecordingSettings, Recordings, Stopped, check_directory};
 
 /// The version of the format. It changes with every change after which an older program would read something else.
 pub const VERSION: u32 = 1;

@@ -22,6 +22,7 @@ use crate::{
     gate::Limits,
     identity::Identities,
     metrics::{FunctionMetrics, Metrics},
+    recording::{RecordingSettings, Recordings},
     usage_log::UsageLog,
 };
 
@@ -41,6 +42,10 @@ pub(super) struct Generation {
     scrapes: Arc<Scrapes>,
     /// And of this.
     pub(super) usage_log: UsageLog,
+    /// And of these.
+    pub(super) recordings: Recordings,
+    /// How sessions are recorded that begin with it.
+    recording: Option<Arc<RecordingSettings>>,
 }
 
 impl Generation {
@@ -57,8 +62,19 @@ impl Generation {
             readers: Arc::new(Readers::new(Arc::clone(&budget))),
             budget,
             usage_log: UsageLog::start(config.logging.usage_log.clone()),
+            recordings: Recordings::default(),
+            recording: RecordingSettings::of(&config.logging),
             config: Arc::new(config),
         }
+        .recording()
+    }
+
+    /// The same with the thread that writes recordings, if there are to be any.
+    fn recording(self) -> Self {
+        if self.recording.is_some() {
+            self.recordings.start();
+        }
+        self
     }
 
     /// The one of another configuration, with what it has in common with this one: the memory of tokens that were used,
@@ -86,8 +102,11 @@ impl Generation {
             function_metrics,
             scrapes,
             usage_log,
+            recordings: self.recordings.clone(),
+            recording: RecordingSettings::of(&config.logging),
             config: Arc::new(config),
         }
+        .recording()
     }
 }
 
@@ -124,7 +143,17 @@ impl Doors {
 }
 
 fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>) -> BackendRuntime {
-    let Generation { config, functions, budget, metrics, function_metrics, usage_log, .. } = generation;
+    let Generation {
+        config,
+        functions,
+        budget,
+        metrics,
+        function_metrics,
+        usage_log,
+        recordings,
+        recording,
+        ..
+    } = generation;
     let limits = &backend.limits;
     BackendRuntime {
         dialer: Rc::new(Dialer::new(backend, own)),
@@ -138,6 +167,8 @@ fn runtime(backend: &Backend, generation: &Generation, own: Option<&OwnListener>
         metrics: metrics.backend(&backend.name),
         function_metrics: function_metrics.clone(),
         usage_log: usage_log.clone(),
+        recordings: recordings.clone(),
+        recording: recording.clone(),
     }
 }
 
@@ -195,17 +226,8 @@ impl Worker {
 }
 
 fn data(generation: &Generation, face: Face, own: &OwnAddress) -> Extensions {
-    let Generation {
-        config,
-        identities,
-        functions,
-        budget: _,
-        readers,
-        metrics,
-        function_metrics,
-        scrapes,
-        usage_log: _,
-    } = generation;
+    let Generation { config, identities, functions, readers, metrics, function_metrics, scrapes, .. } =
+        generation;
     let doors = match face {
         Face::Public => Doors::new(generation, own),
         Face::Admin => Doors::default(),

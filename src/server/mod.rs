@@ -61,6 +61,9 @@ pub use request::{Request, Reread};
 /// How often the files of the certificate are looked at.
 const CERTIFICATE_LOOKS: Duration = Duration::from_secs(1);
 
+/// How long the ends of recordings may take to be written when the program ends.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// A listener with the configuration it will serve.
 pub struct Server {
     config: Config,
@@ -182,7 +185,9 @@ impl Server {
         let ended = drain::end(&sessions, patience, &mut requests).await;
         handle.stop(ended == Ended::Orderly).await;
         let served = serving.await;
-        in_force.borrow().usage_log.finish();
+        let last = in_force.borrow();
+        last.usage_log.finish();
+        last.recordings.finish(LAST_LINES);
         served.map_err(io::Error::other)?
     }
 }

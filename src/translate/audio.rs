@@ -145,13 +145,13 @@ impl Transcoder {
 /// The header of a WAV stream whose length is not known yet: both sizes are 0xFFFFFFFF, which
 /// readers of streams take for "until it ends". One channel; format tag
 /// 1 for linear16, 6 for A-law, 7 for mu-law.
-pub fn wav_header(format: AudioFormat) -> [u8; 44] {
+pub fn wav_header(format: AudioFormat) -> [u8; WAV_HEADER] {
     let (tag, bits): (u16, u16) = match format.encoding {
         Encoding::Linear16 => (1, 16),
         Encoding::Alaw => (6, 8),
         Encoding::Mulaw => (7, 8),
     };
-    let mut header = [0; 44];
+    let mut header = [0; WAV_HEADER];
     let mut end = 0;
     for field in [
         b"RIFF".as_slice(),
@@ -173,6 +173,9 @@ pub fn wav_header(format: AudioFormat) -> [u8; 44] {
     }
     header
 }
+
+/// Bytes of a WAV file before its first sample.
+pub const WAV_HEADER: usize = 44;
 
 const UNKNOWN_SIZE: [u8; 4] = u32::MAX.to_le_bytes();
 

@@ -31,6 +31,7 @@ mod metrics;
 mod passthrough;
 mod peers;
 mod process;
+mod recordings;
 mod reload;
 mod rows_completion;
 mod rows_connection;

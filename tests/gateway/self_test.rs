@@ -5,16 +5,19 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::join;
-use tokio::time::sleep;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 
 use crate::peers::client::{Client, settings};
 use crate::peers::frames::{self, REPLY, after, now};
+use crate::peers::gateway::Gateway;
 use crate::peers::journal::What;
 use crate::peers::mock::Mock;
 use crate::peers::raw::{RawPeer, RawUpstream};
 use crate::peers::raw_frame::{BINARY, CONTINUATION, PONG, RawFrame, TEXT};
+use crate::peers::recordings::{ROOT, Recordings};
 use crate::peers::script::{Reply, Script};
 use crate::peers::{fragments, ms, s};
 
@@ -202,4 +205,38 @@ async fn a_raw_clients_frames_are_read_by_another_server() {
     assert_eq!(client.expect_data(1).await[0].payload, frames::session_updated().to_string().as_bytes());
     assert_eq!(client.expect_opcode(PONG, 1).await[0].payload, b"p");
     assert_eq!(mock.journal().first("session.update").expect("it was answered")["session"]["für"], "heute");
+}
+
+/// In a child process, where this very test fails because of the variable, and here, where it does not.
+#[tokio::test]
+async fn a_test_that_fails_leaves_its_recordings_and_one_that_does_not_leaves_nothing() {
+    const FAILS: &str = "VOXBRIDGE_FAILS_ON_PURPOSE";
+    const NAME: &str = "a_test_that_fails_leaves_its_recordings_and_one_that_does_not_leaves_nothing";
+    let is_child = std::env::var_os(ROOT).is_some();
+    if is_child {
+        let mock = Mock::start(Script { recorded: false, ..Script::default() }).await;
+        let gateway = Gateway::for_mock(&mock).await;
+        let mut client = gateway.connect().await;
+        client.open_s().await;
+        assert!(std::env::var_os(FAILS).is_none(), "on purpose");
+        return;
+    }
+    for fails in [false, true] {
+        let root = tempfile::TempDir::new().expect("a temporary directory");
+        let mut child = Command::new(std::env::current_exe().expect("it runs"));
+        child.args(["--exact", &format!("self_test::{NAME}"), "--nocapture"]).env(ROOT, root.path());
+        if fails {
+            child.env(FAILS, "1");
+        }
+        let output = timeout(s(60), child.kill_on_drop(true).output()).await.expect("it ends in time");
+        let output = output.expect("it can be run");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), !fails, "{told}");
+        let kept = root.path().join(format!("self_test-{NAME}"));
+        assert_eq!(told.contains(&format!("its recordings are in {}", kept.display())), fails, "{told}");
+        let recordings = Recordings::in_directory(kept);
+        assert_eq!(recordings.files(".jsonl").len(), usize::from(fails));
+        let text = String::from_utf8(recordings.bytes()).expect("it is text");
+        assert_eq!(text.contains("SettingsApplied"), fails, "the last that happened before the failure");
+    }
 }

@@ -65,6 +65,7 @@ fn gate_with(budget: &Arc<Budget>, usage_log: UsageLog) -> OrderingGate {
         metrics: SessionMetrics::begin(metrics.backend("b"), Arc::default()),
         usage_log,
         model: None,
+        recorder: None,
     };
     OrderingGate::new(machine, parts, witness)
 }

@@ -8,6 +8,7 @@ mod environment;
 mod functions;
 mod limits;
 mod proxies;
+mod recording;
 mod refused;
 mod routed_backends;
 mod shown;

@@ -25,6 +25,10 @@ level = "info"
 format = "text"
 log_content = false
 # usage_log is not set
+record_dir = ""
+record_audio = false
+record_session_bytes = 67108864
+record_total_bytes = 1073741824
 
 [auth]
 mode = "none"

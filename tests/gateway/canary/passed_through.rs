@@ -18,13 +18,14 @@ const ARGUMENT: &str = "capybara-argument";
 
 const PATHS: [&str; 3] = ["/dg", "/dg/v1/listen", "/dg/v2/listen"];
 
-/// The key is quoted in frames too, where `frames` says so.
+/// What was told of the conversations: the log, the recordings, and what the client was sent. The key is quoted in frames
+/// too, where `frames_quote` says so.
 async fn live(
     auth_header: &str,
     log_content: bool,
     frames_quote: bool,
     format: (&str, &str),
-) -> (String, Vec<u8>) {
+) -> (String, Vec<u8>, Vec<u8>) {
     let upstream = RawUpstream::start().await;
     let (url, listen) =
         (upstream.url(&format!("/v1/agent/converse?key={OF_URL}")), upstream.url("/v1/listen"));
@@ -67,14 +68,17 @@ async fn live(
         seen.extend(client.bytes());
     }
     assert_format(format, &gateway.log());
-    (gateway.output(), seen)
+    gateway.recordings().ended(PATHS.len()).await;
+    (gateway.output(), gateway.recordings().bytes(), seen)
 }
 
 #[tokio::test]
 async fn neither_key_nor_words_are_told() {
     let [text, json] = FORMATS;
     for (auth_header, format) in [("token", text), ("bearer", json), ("subprotocol", text)] {
-        let (log, seen) = live(auth_header, false, false, format).await;
+        let (log, recorded, seen) = live(auth_header, false, false, format).await;
+        Canaries::new(&SECRETS).assert_none("the recordings", &recorded);
+        Canaries::new(&[PROMPT, SAID, FRAGMENT, ARGUMENT]).assert_none("the recordings", &recorded);
         Canaries::new(&SECRETS).assert_none("what the client was sent", seen);
         Canaries::new(&SECRETS).assert_none("the log", &log);
         Canaries::new(&[PROMPT, SAID, FRAGMENT, ARGUMENT]).assert_none("the log", &log);
@@ -85,10 +89,13 @@ async fn neither_key_nor_words_are_told() {
 async fn what_frames_quote_goes_to_the_client_alone() {
     for (log_content, format) in [false, true].into_iter().flat_map(|content| FORMATS.map(|it| (content, it)))
     {
-        let (log, seen) = live("token", log_content, true, format).await;
+        let (log, recorded, seen) = live("token", log_content, true, format).await;
+        Canaries::new(&SECRETS).assert_none("the recordings", &recorded);
         Canaries::new(&SECRETS).assert_all("what the client was sent", seen);
         Canaries::new(&SECRETS).assert_none("the log", &log);
         let words = Canaries::new(&[PROMPT, SAID, ARGUMENT]);
-        if log_content { words.assert_all("the log", &log) } else { words.assert_none("the log", &log) }
+        for (place, text) in [("the log", log.as_bytes()), ("the recordings", &recorded)] {
+            if log_content { words.assert_all(place, text) } else { words.assert_none(place, text) }
+        }
     }
 }

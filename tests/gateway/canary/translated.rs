@@ -199,6 +199,10 @@ async fn neither_key_nor_words_are_told() {
         Canaries::new(&WORDS).assert_none("the log", &log);
         Canaries::new(&WORDS_OF_NO_MESSAGE).assert_none("the log", &log);
         assert_format(format, &stage.gateway.log());
+        let recorded = recorded(&stage).await;
+        for canaries in [&SECRETS[..], &WORDS, &WORDS_OF_NO_MESSAGE] {
+            Canaries::new(canaries).assert_none("the recordings", &recorded);
+        }
         assert!(log.contains("conversation.item.create"), "nothing was logged");
     }
 }
@@ -215,5 +219,15 @@ async fn words_are_told_where_the_operator_wants_them_and_keys_never() {
         Canaries::new(&SECRETS).assert_none("the log", &log);
         Canaries::new(&SECRETS).assert_none("what the client was sent", &seen);
         assert_format(format, &stage.gateway.log());
+        let recorded = recorded(&stage).await;
+        Canaries::new(&WORDS).assert_all("the recordings", &recorded);
+        Canaries::new(&SECRETS).assert_none("the recordings", &recorded);
     }
+}
+
+/// The recordings of both conversations.
+async fn recorded(stage: &Stage) -> Vec<u8> {
+    let recordings = stage.gateway.recordings();
+    recordings.ended(2).await;
+    recordings.bytes()
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::client::Client;
 use super::mock::Mock;
 use super::pace::Pace;
+use super::recordings::Recordings;
 use super::{eventually, ms, s};
 
 /// The path of the backend that every test talks to.
@@ -24,6 +25,9 @@ pub(crate) const PATH: &str = "/openai";
 
 /// The name of its configuration file.
 const CONFIG: &str = "voxbridge.toml";
+
+/// The name of the directory of its recordings.
+const RECORDINGS: &str = "recordings";
 
 /// A configuration in the making.
 pub(crate) struct Config {
@@ -100,6 +104,9 @@ impl Gateway {
         let files = TempDir::new().expect("a temporary directory can be made");
         let config = write_config(&files, toml);
         let mut command = command(environment);
+        if !toml.contains("record_dir") {
+            record(&mut command, &files);
+        }
         command.arg("--config").arg(config);
         Self::spawn(command, files).await
     }
@@ -107,7 +114,9 @@ impl Gateway {
     /// Starts with the embedded configuration and a port that is free.
     pub(crate) async fn start_embedded() -> Self {
         let files = TempDir::new().expect("a temporary directory can be made");
-        Self::spawn(command(&[("VOXBRIDGE__SERVER__PORT", "0")]), files).await
+        let mut command = command(&[("VOXBRIDGE__SERVER__PORT", "0")]);
+        record(&mut command, &files);
+        Self::spawn(command, files).await
     }
 
     /// The same where the system allows so many open files, of which fewer may be open at first.
@@ -316,6 +325,11 @@ impl Gateway {
         format!("{printed}\n{}", self.log())
     }
 
+    /// Where its recordings are, unless its configuration says so itself.
+    pub(crate) fn recordings(&self) -> Recordings {
+        Recordings::in_directory(self.files.path().join(RECORDINGS))
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
@@ -324,8 +338,13 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // What was not written yet when the test failed.
+            thread::sleep(s(1));
+        }
         let _ = self.child.start_kill();
         if thread::panicking() {
+            self.recordings().keep();
             const SHOWN: usize = 120;
             let log = self.log();
             let skipped = log.lines().count().saturating_sub(SHOWN);
@@ -375,6 +394,11 @@ fn write_config(files: &TempDir, toml: &str) -> PathBuf {
     let path = files.path().join(CONFIG);
     fs::write(&path, toml).expect("the configuration can be written");
     path
+}
+
+/// Has it record its connections.
+fn record(command: &mut Command, files: &TempDir) {
+    command.env("VOXBRIDGE__LOGGING__RECORD_DIR", files.path().join(RECORDINGS));
 }
 
 fn command(environment: &[(&str, &str)]) -> Command {

@@ -14,6 +14,7 @@ pub(crate) mod pace;
 pub(crate) mod raw;
 pub(crate) mod raw_frame;
 mod recording;
+pub(crate) mod recordings;
 pub(crate) mod reply;
 pub(crate) mod row;
 pub(crate) mod script;

@@ -93,6 +93,7 @@ impl World {
             tally,
             metrics,
             model: None,
+            recorder: None,
             usage_log: UsageLog::default(),
         };
         let delays =
