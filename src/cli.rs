@@ -1,5 +1,6 @@
 //! The command line: what may be said, and what each command does.
 
+mod replay;
 mod signals;
 
 use std::{
@@ -18,6 +19,7 @@ use crate::{
     simulator,
     talk::{TalkArgs, talk},
 };
+use replay::ReplayArgs;
 use signals::Signals;
 
 /// A real-time voice-agent gateway.
@@ -43,6 +45,9 @@ enum Command {
     Simulate(SimulateArgs),
     /// Talk to an agent and print the conversation
     Talk(TalkArgs),
+    /// Give a recording to the gate once more: status 0 if it answers the same, 1 with the first difference if not, 2 if
+    /// the file cannot be read
+    Replay(ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -69,7 +74,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             None => with_config(self.config.clone(), |config| serve(self.config, config)),
-            Some(Command::Simulate(_) | Command::Talk(_)) if self.config.is_some() => {
+            Some(Command::Simulate(_) | Command::Talk(_) | Command::Replay(_)) if self.config.is_some() => {
                 failed(&"--config goes with serving and with check", 2)
             }
             Some(Command::Check { config }) => with_config(config.or(self.config), |config| {
@@ -80,6 +85,7 @@ impl Cli {
                 ExitCode::SUCCESS
             }),
             Some(Command::Simulate(args)) => simulate(args),
+            Some(Command::Replay(args)) => replay::replay(&args),
             Some(Command::Talk(args)) => {
                 match actix_web::rt::System::new().block_on(talk(args, &mut io::stdout())) {
                     Ok(()) => ExitCode::SUCCESS,

@@ -11,13 +11,13 @@ use super::format::{
     RecordedFrame, RecordedInput, RecordedOutcome, write,
 };
 use crate::{
-    gate::{ClientFrame, Effect, FunctionRun, Input, Leg, UpstreamFrame},
+    gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, UpstreamFrame},
     protocol::{
-        Frame, Opcode,
+        DecodeError, Frame, Opcode,
         audio::AudioFormat,
-        realtime::{AudioDelta, ServerEvent},
+        realtime::{AudioDelta, ErrorBody, ServerEvent},
     },
-    translate::{functions::Endpoint, settings::AudioPlan},
+    translate::{functions::Endpoint, settings::AudioPlan, to_client},
 };
 
 /// What becomes of text before it is written, in place and length by length. What JSON writes with an escape stays as
@@ -111,25 +111,33 @@ impl<M: Masking> Side<M> {
             Input::Heard(leg) => write(&RecordedInput::Heard(*leg), out),
             Input::Client(message) => self.message(b"client", out, |out| message.encode_into(out)),
             Input::ClientAudio(audio) => write(&RecordedInput::ClientAudio(audio.len()), out),
-            Input::ClientMalformed(error) => self.said(&RecordedInput::ClientMalformed(error.clone()), out),
+            Input::ClientMalformed(error) => {
+                self.said_if(has_reason(error), &RecordedInput::ClientMalformed(error.clone()), out);
+            }
             Input::ClientFrame(frame) => {
                 write(&RecordedInput::ClientFrame(self.frame(Leg::Client, frame)), out)
             }
-            Input::ClientClosed(end) => self.said(&RecordedInput::ClientClosed(end.clone()), out),
+            Input::ClientClosed(end) => {
+                self.said_if(is_told(end), &RecordedInput::ClientClosed(end.clone()), out);
+            }
             Input::UpstreamOpened => write(&RecordedInput::UpstreamOpened, out),
             Input::UpstreamRefused(error) => write(&RecordedInput::UpstreamRefused(error.clone()), out),
             Input::Upstream(ServerEvent::OutputAudioDelta(delta)) => {
                 write(&RecordedInput::AudioDelta(audio_delta(delta)), out);
             }
-            Input::Upstream(event) => self.message(b"upstream", out, |out| event.encode_into(out)),
+            Input::Upstream(event) => match error_of(event) {
+                None => self.message(b"upstream", out, |out| event.encode_into(out)),
+                Some(error) => self.error(event, error, out),
+            },
             Input::UpstreamMalformed(error) => {
-                self.said(&RecordedInput::UpstreamMalformed(error.clone()), out);
+                self.said_if(has_reason(error), &RecordedInput::UpstreamMalformed(error.clone()), out);
             }
             Input::UpstreamFrame(frame) => {
                 write(&RecordedInput::UpstreamFrame(self.frame(Leg::Upstream, frame)), out);
             }
             Input::UpstreamClosed { end, unix_s } => {
-                self.said(&RecordedInput::UpstreamClosed { end: end.clone(), unix_s: *unix_s }, out);
+                let closed = RecordedInput::UpstreamClosed { end: end.clone(), unix_s: *unix_s };
+                self.said_if(is_told(end), &closed, out);
             }
             Input::FunctionFinished { call_id, outcome } => {
                 let (content, error) = match outcome {
@@ -216,11 +224,32 @@ impl<M: Masking> Side<M> {
         out.push(b'}');
     }
 
+    /// An event with an error, of whose message that remains on which it depends how the client is told.
+    fn error(&mut self, event: &ServerEvent, error: &ErrorBody, out: &mut Vec<u8>) {
+        let begin = out.len();
+        let mut said = Vec::new();
+        self.message(b"upstream", out, |out| {
+            event.encode_into(out);
+            said.extend_from_slice(&out[begin..]);
+        });
+        for words in to_client::looked_for(error).filter(|words| !words.is_empty()) {
+            let places = said.windows(words.len()).enumerate();
+            let is_there = |(_, place): &(usize, &[u8])| place.eq_ignore_ascii_case(words.as_bytes());
+            for (at, place) in places.filter(is_there) {
+                out[begin + at..begin + at + words.len()].copy_from_slice(place);
+            }
+        }
+    }
+
     /// Something else in which somebody may have said something.
     fn said(&mut self, value: &impl Serialize, out: &mut Vec<u8>) {
         let begin = out.len();
         write(value, out);
         self.mask.text(&mut out[begin..]);
+    }
+
+    fn said_if(&mut self, is_said: bool, value: &impl Serialize, out: &mut Vec<u8>) {
+        if is_said { self.said(value, out) } else { write(value, out) }
     }
 
     /// The codec has seen to it that frames come in order.
@@ -245,6 +274,35 @@ impl<M: Masking> Side<M> {
             Err(_) => recorded.base64 = Some(STANDARD.encode_to_string(&self.scratch)),
         }
         recorded
+    }
+}
+
+/// The error that an event reports.
+fn error_of(event: &ServerEvent) -> Option<&ErrorBody> {
+    if let ServerEvent::Error(event) = event {
+        event.error.as_ref()
+    } else if let ServerEvent::TranscriptionFailed(event) = event {
+        event.error.as_ref()
+    } else if let ServerEvent::ResponseDone(event) = event {
+        event.response.as_ref()?.status_details.as_ref()?.error.as_ref()
+    } else {
+        None
+    }
+}
+
+/// Whether the peer's words stand in it, and not one of ours alone.
+fn is_told(end: &LegEnd) -> bool {
+    match end {
+        LegEnd::Closed { .. } | LegEnd::ProtocolError(_) => true,
+        LegEnd::Vanished | LegEnd::TooLarge { .. } => false,
+    }
+}
+
+/// The same.
+fn has_reason(error: &DecodeError) -> bool {
+    match error {
+        DecodeError::NotJson { .. } | DecodeError::Invalid { .. } => true,
+        DecodeError::NoType | DecodeError::TooManyPlaces => false,
     }
 }
 

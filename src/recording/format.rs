@@ -10,6 +10,18 @@ use crate::{
     protocol::{DecodeError, Opcode, audio::Encoding},
 };
 
+/// The line of an input: when the gate took it, counted from its first moment, and what it answered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepLine<'a> {
+    pub(super) n: u64,
+    pub(super) t_ns: u64,
+    #[serde(rename = "in", borrow)]
+    pub(super) input: RecordedInput<'a>,
+    #[serde(default, borrow)]
+    pub(super) out: Option<&'a RawValue>,
+}
+
 /// How a recording ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -350,7 +350,7 @@ impl Mask {
                 self.stand_in.note(byte);
                 byte
             }
-            _ => self.stand_in.byte(byte),
+            _ => self.stand_in.foreign(byte),
         }
     }
 }

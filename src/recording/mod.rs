@@ -24,27 +24,39 @@
 //! |---|---|
 //! | `header.rs`, `schema.rs` | the first line, and the gate that it makes |
 //! | `format.rs` | the other lines |
-//! | `encode.rs` | inputs and effects to lines |
+//! | `encode.rs`, `decode.rs` | inputs and effects to lines, and lines to inputs |
 //! | `mask.rs`, `mask/` | what stands in the place of what was said |
 //! | `recorder.rs`, `sound.rs` | what looks on at a connection and hands over what it sees and hears |
 //! | `writer.rs`, `writer/`, `store.rs`, `wav.rs` | the thread that writes, and the files |
+//! | `replay.rs`, `difference.rs`, `ladder.rs`, `words.rs` | a recording given to a gate once more; where the gate differs; all of it as a diagram |
 
+mod decode;
+mod difference;
 mod encode;
 mod format;
 mod header;
+mod ladder;
 mod mask;
 mod recorder;
+mod replay;
 mod schema;
 mod sound;
 mod store;
+#[cfg(test)]
+pub(crate) mod tape;
+#[cfg(test)]
+mod tests;
 mod wav;
+mod words;
 mod writer;
 
 pub use encode::{Encoder, Masking, Unmasked};
 pub use format::End;
 pub use header::{AnyGate, Header};
+pub use ladder::Ladder;
 pub use mask::Mask;
 pub use recorder::{Origin, Recorder};
+pub use replay::{Difference, Outcome, ReplayError, Step, Summary, replay};
 pub use writer::{Part, Recording, RecordingSettings, Recordings, Stopped, check_directory};
 
 /// The version of the format. It changes with every change after which an older program would read something else.

@@ -110,6 +110,11 @@ pub fn error(error: &ErrorBody) -> Notice {
     Notice { description, code: code.to_owned() }
 }
 
+/// What is looked for in the message of an error, in upper or lower case: how it is told depends on that alone.
+pub(crate) fn looked_for(error: &ErrorBody) -> impl Iterator<Item = &str> {
+    [Some(STOCK), error.param.as_deref()].into_iter().flatten()
+}
+
 /// What a response that ended `failed` or `incomplete` tells the client; none for other ends.
 pub fn response_failure(response: &Response) -> Option<Notice> {
     let details = response.status_details.as_ref();
@@ -139,7 +144,6 @@ pub fn response_failure(response: &Response) -> Option<Notice> {
 /// a response failed, the user would wait for an answer that never comes; so there the sentence is put in
 /// other words.
 fn visible(message: &str) -> String {
-    const STOCK: &str = "server had an error while processing your request";
     const VISIBLE: &str = "upstream service had an internal error while processing the request";
     // Lower case of ASCII alone, so that places in it are places in the message.
     let lower = message.to_ascii_lowercase();
@@ -153,3 +157,6 @@ fn visible(message: &str) -> String {
     visible.push_str(&message[copied..]);
     visible
 }
+
+/// The vendor's sentence for an internal fault.
+const STOCK: &str = "server had an error while processing your request";

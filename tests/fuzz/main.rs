@@ -20,6 +20,7 @@ mod json;
 mod life;
 mod messages;
 mod random;
+mod recordings;
 mod relays;
 mod runner;
 mod tokens;

@@ -21,6 +21,7 @@ use crate::{
         agent::{ClientMessage, ServerMessage},
         realtime::{ClientEvent, ServerEvent},
     },
+    recording::tape::Tape,
 };
 
 /// What can happen in a step.
@@ -225,6 +226,8 @@ pub(super) struct Run {
     /// What the legs have and have not reported, client first.
     unreported: [usize; 2],
     ids: HashMap<&'static str, String>,
+    /// Shows that the run can be replayed.
+    tape: Option<Tape>,
     /// Judges every effect of every run.
     pub(super) oracle: Oracle,
     /// Judges what the client gets, as long as responses do not overlap.
@@ -265,6 +268,7 @@ impl Run {
     pub(super) fn new(scenario: Scenario) -> Self {
         let Scenario { backend, limits, opening, loses_races } = scenario;
         let mut run = Self {
+            tape: Tape::begin(&backend, &limits, None),
             gate: Gate::new(Arc::new(backend), limits, "request-1".to_owned()),
             base: Instant::now(),
             now_ms: 0,
@@ -378,7 +382,13 @@ impl Run {
         if let Err(broken) = self.transcript.before(&input, &self.gate) {
             self.fail(&broken);
         }
+        if let Some(tape) = &mut self.tape {
+            tape.input(now - self.base, &input);
+        }
         let effects = self.gate.handle(input, now);
+        if let Some(tape) = &mut self.tape {
+            tape.effects(&effects);
+        }
         self.comes_too_early(now);
         for effect in &effects {
             self.note(effect);

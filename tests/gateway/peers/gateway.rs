@@ -352,6 +352,7 @@ impl Drop for Gateway {
             log.lines().skip(skipped).for_each(|line| eprintln!("{line:.400}"));
             return;
         }
+        self.recordings().replay();
         assert_eq!(self.lost_races(), self.provoked_races, "races for a response that were lost");
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
@@ -50,6 +51,27 @@ impl Recordings {
         let files = fs::read_dir(&self.0).into_iter().flatten();
         let files = files.map(|entry| entry.expect("the directory can be read").path());
         files.filter(|path| path.to_str().is_some_and(|path| path.ends_with(ending))).collect()
+    }
+
+    /// Has them replayed: the gate has to answer as it did. Of many sessions some will do.
+    pub(super) fn replay(&self) {
+        const MOST: usize = 8;
+        let mut files = self.files(".jsonl");
+        files.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).map_or(0, |file| file.len())));
+        for file in files.iter().take(MOST) {
+            let bytes = fs::read(file).unwrap_or_default();
+            // One that was begun when the process ended has no first line yet.
+            if !bytes.contains(&b'\n') {
+                continue;
+            }
+            let mut replay = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
+            let output = replay.arg("replay").arg(file).output().expect("the program runs");
+            if !output.status.success() {
+                self.keep();
+                let said = [output.stdout, output.stderr].concat();
+                panic!("a recording does not replay: {:.4000}", String::from_utf8_lossy(&said));
+            }
+        }
     }
 
     /// Copies all of them to where they outlive the test, whose name is the thread's.

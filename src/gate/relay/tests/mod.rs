@@ -25,6 +25,7 @@ use crate::{
     },
     gate::{Effect, Input, Leg, LegEnd, Limits, tests::render::line},
     protocol::{Frame, Opcode},
+    recording::tape::Tape,
 };
 
 const V1: Service = Service::Transcription(ListenVersion::V1);
@@ -59,6 +60,9 @@ fn limits() -> Limits {
 
 struct Stage {
     relay: Relay,
+    /// Shows that what happened can be replayed.
+    tape: Option<Tape>,
+    begun: Instant,
     now: Instant,
     /// Whose socket takes nothing.
     stuck: Option<Leg>,
@@ -73,8 +77,10 @@ impl Stage {
     }
 
     fn within(limits: Limits, service: Service, backend: Backend) -> Self {
+        let tape = Tape::begin(&backend, &limits, Some(service));
         let relay = Relay::new(Arc::new(backend), limits, service);
-        let mut stage = Self { relay, now: Instant::now(), stuck: None, unreported: 0 };
+        let now = Instant::now();
+        let mut stage = Self { relay, tape, begun: now, now, stuck: None, unreported: 0 };
         assert_eq!(stage.give(Input::ClientConnected), ["dial"]);
         stage
     }
@@ -93,7 +99,7 @@ impl Stage {
         let mut lines = Vec::new();
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
-            let effects = self.relay.handle(input, self.now);
+            let effects = self.handle(input);
             for leg in [Leg::Client, Leg::Upstream] {
                 let bytes: usize = effects.iter().map(|effect| weight_for(leg, effect)).sum();
                 if self.stuck == Some(leg) {
@@ -106,6 +112,17 @@ impl Stage {
             lines.extend(effects.iter().map(|effect| line(effect).trim_end_matches(" \"\"").to_owned()));
         }
         lines
+    }
+
+    fn handle(&mut self, input: Input) -> Vec<Effect> {
+        if let Some(tape) = &mut self.tape {
+            tape.input(self.now - self.begun, &input);
+        }
+        let effects = self.relay.handle(input, self.now);
+        if let Some(tape) = &mut self.tape {
+            tape.effects(&effects);
+        }
+        effects
     }
 
     /// The leg that took nothing takes everything.

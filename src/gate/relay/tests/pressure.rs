@@ -107,7 +107,7 @@ fn what_has_to_wait_keeps_no_more_memory_than_its_own() {
         let place = read.as_ptr_range();
         let (mut shared, mut weight) = (Vec::new(), 0);
         let mut step = |input: Input| {
-            for effect in stage.relay.handle(input, stage.now) {
+            for effect in stage.handle(input) {
                 weight += weight_for(stuck, &effect);
                 if let Effect::ToClient(ClientFrame::Frame(frame))
                 | Effect::ToUpstream(UpstreamFrame::Frame(frame)) = effect

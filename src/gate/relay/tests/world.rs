@@ -134,6 +134,9 @@ impl Call {
 
 pub(super) struct World {
     relay: Relay,
+    /// Shows that what happened can be replayed.
+    tape: Option<Tape>,
+    begun: Instant,
     now: Instant,
     service: Service,
     strict: bool,
@@ -170,10 +173,15 @@ impl World {
                 ..limits()
             },
         };
-        let relay = Relay::new(Arc::new(Backend { dialect, ..backend }), limits, service);
+        let backend = Backend { dialect, ..backend };
+        let tape = Tape::begin(&backend, &limits, Some(service));
+        let relay = Relay::new(Arc::new(backend), limits, service);
+        let now = Instant::now();
         let mut world = Self {
             relay,
-            now: Instant::now(),
+            tape,
+            begun: now,
+            now,
             service,
             strict,
             has_functions: has_functions && service == Service::Agent,
@@ -289,7 +297,7 @@ impl World {
             // Or what a late timer brings could not be told from what the frame does.
             self.give(Input::Timeout);
         }
-        let effects = self.relay.handle(input, self.now);
+        let effects = self.handle(input);
         if !effects.contains(&Effect::Ignored(Rule::CloseOnce)) {
             self.is_taken_in(is_up, frame);
         }
@@ -382,8 +390,19 @@ impl World {
     }
 
     fn give(&mut self, input: Input) {
-        let effects = self.relay.handle(input, self.now);
+        let effects = self.handle(input);
         self.judge_all(effects);
+    }
+
+    fn handle(&mut self, input: Input) -> Vec<Effect> {
+        if let Some(tape) = &mut self.tape {
+            tape.input(self.now - self.begun, &input);
+        }
+        let effects = self.relay.handle(input, self.now);
+        if let Some(tape) = &mut self.tape {
+            tape.effects(&effects);
+        }
+        effects
     }
 
     fn judge_all(&mut self, effects: Vec<Effect>) {
