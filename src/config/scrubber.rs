@@ -70,6 +70,17 @@ impl Scrubber {
         without(text, self.keys.iter().chain(&self.words))
     }
 
+    /// The same with as many stars as what they stand for has bytes, so that the text takes the same room. It was not cut.
+    pub fn cover<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.keys.iter().chain(&self.words).fold(Cow::Borrowed(text), |text, form| {
+            if text.contains(form.as_str()) {
+                text.replace(form.as_str(), &"*".repeat(form.len())).into()
+            } else {
+                text
+            }
+        })
+    }
+
     /// The text without keys alone: in a conversation a word of a header may be one of its words.
     pub fn scrub_keys<'a>(&self, text: &'a str) -> Cow<'a, str> {
         without(text, self.keys.iter())
@@ -162,6 +173,20 @@ mod tests {
         assert_eq!(scrubber.scrub_keys("sk-a/b+c\"d_0123 header-secret-1"), "*** ***");
         assert!(matches!(scrubber.scrub("nothing"), Cow::Borrowed("nothing")));
         assert_eq!(format!("{scrubber:?}"), "Scrubber(5 and 0)");
+    }
+
+    #[test]
+    fn what_is_covered_takes_the_same_room() {
+        let scrubber = of("sk-a/b+c\"d_0123", "Bearer header-secret-1");
+        for text in
+            [r#"{"message":"sk-a\/b+c\"d_0123!"}"#, "sk-a/b+c\"d_0123", "?key=sk-a%2Fb%2Bc%22d_0123&x"]
+        {
+            let covered = scrubber.cover(text);
+            assert_eq!(covered.len(), text.len());
+            assert!(covered.contains("***") && !covered.contains("sk-a"), "{covered}");
+        }
+        assert_eq!(scrubber.cover("Bearer header-secret-1, he"), "Bearer ***************, he");
+        assert!(matches!(scrubber.cover("nothing"), Cow::Borrowed("nothing")));
     }
 
     #[test]

@@ -91,8 +91,18 @@ enum Text {
     Masked,
     /// White space at the beginning, by which the gates tell a text that says nothing.
     Blank,
-    /// So many bytes of it are kept, before the rest is masked as what stands in a URL.
-    Url(usize),
+    /// Parts of it are kept, and the others masked as what stands in a URL.
+    Url(Kept),
+}
+
+/// Where the parts of a URL end, in bytes: what is between scheme and host, and behind the host, is masked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    scheme: usize,
+    /// The user's name and password, where there are any.
+    user: usize,
+    /// Host and port, and whatever else is kept behind them.
+    host: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -273,24 +283,23 @@ impl Mask {
             }
             Text::Kept => false,
             Text::Masked | Text::Blank => self.content || place.treatment == Treatment::Secret,
-            Text::Url(kept) => place.length > kept,
+            Text::Url(kept) => {
+                (kept.scheme < place.length && place.length <= kept.user) || kept.host < place.length
+            }
         }
     }
 
-    /// How many bytes of a URL are kept, of which the rest of the message is known: those up to its path, or up to its
-    /// query where only credentials are masked.
-    fn kept_of_url(&self, rest: &[u8]) -> usize {
+    /// What of a URL is kept, of which the rest of the message is known: nothing of a user's name and password, host and
+    /// port, and behind them the path where only credentials are masked.
+    fn kept_of_url(&self, rest: &[u8]) -> Kept {
         let text = &rest[..rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len())];
         let scheme = text.windows(3).position(|three| three == b"://").map_or(0, |at| at + 3);
         let host = text[scheme..].iter().position(|byte| b"/?#\\".contains(byte));
         let host = host.map_or(text.len(), |length| scheme + length);
-        if text[scheme..host].contains(&b'@') {
-            scheme
-        } else if self.content {
-            host
-        } else {
-            text.iter().position(|byte| *byte == b'?').unwrap_or(text.len())
-        }
+        let user = text[scheme..host].iter().rposition(|byte| *byte == b'@');
+        let user = user.map_or(scheme, |length| scheme + length + 1);
+        let query = || text.iter().position(|byte| *byte == b'?').unwrap_or(text.len());
+        Kept { scheme, user, host: if self.content { host } else { query().max(host) } }
     }
 
     fn number(&mut self, number: Number, byte: u8) -> u8 {

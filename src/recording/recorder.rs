@@ -131,7 +131,7 @@ impl Recorder {
     fn write(&mut self) -> Result<(), Stopped> {
         if self.has_words {
             let line = str::from_utf8(&self.line).expect("it is JSON");
-            if let Cow::Owned(scrubbed) = self.scrubber.scrub(line) {
+            if let Cow::Owned(scrubbed) = self.scrubber.cover(line) {
                 self.line = scrubbed.into_bytes();
             }
         }

@@ -214,6 +214,12 @@ fn credentials_of_clients_are_masked_in_any_case_and_the_rest_only_where_it_is_a
     }
     let with_a_password = r#"{"type":"x","endpoint":{"url":"https://canary:canary@host/"}}"#;
     assert!(!masked_by(&mut Mask::off(), with_a_password).contains("canary"));
+    // By its host and port it is decided whether a function is called there.
+    let with_a_name = r#"{"type":"x","endpoint":{"url":"http://canary.a:b@127.0.0.1:65000/canary"}}"#;
+    for mut mask in [Mask::inputs(KEY), Mask::filler()] {
+        let masked = masked_by(&mut mask, with_a_name);
+        assert!(!masked.contains("canary") && masked.contains("@127.0.0.1:65000/"), "{masked}");
+    }
 }
 
 #[test]
