@@ -109,6 +109,12 @@ impl World {
         self
     }
 
+    /// The client's socket takes the first frame that it has been given.
+    fn delivered_one(&mut self) -> &mut Self {
+        let bytes = self.handed.pop_front().expect("there is one");
+        self.take(Input::Delivered { leg: Leg::Client, bytes })
+    }
+
     /// The client's socket takes all that it has been given.
     fn delivered(&mut self) -> &mut Self {
         while let Some(bytes) = self.handed.pop_front() {
@@ -188,6 +194,9 @@ fn a_spoken_turn_is_measured_from_its_end_to_the_first_audio_in_the_socket() {
     world.at(1_200).created("r").delivered();
     world.at(1_300).audio("r");
     assert_eq!(world.measured(), None, "nothing of it is in the socket");
+    assert_eq!(world.handed.len(), 2, "AgentStartedSpeaking, and the audio");
+    world.at(1_301).delivered_one();
+    assert_eq!(world.measured(), None, "the audio is not");
     world.at(1_304).audio("r");
     world.at(1_307).delivered();
     assert_eq!(world.measured(), Some((Some((SPEECH, 307)), 7)));
@@ -256,8 +265,8 @@ fn audio_that_is_stale_never_counts() {
     assert_eq!(world.measured(), None, "it is ignored");
     world.at(2_000).event("input_audio_buffer.speech_stopped");
     world.at(2_010).audio("r1");
-    world.at(2_020).done("r1", "cancelled");
     world.at(2_100).created("r2");
+    world.at(2_150).audio("r1");
     world.at(2_200).audio("r2");
     world.at(2_202).delivered();
     assert_eq!(world.measured(), Some((Some((SPEECH, 202)), 2)));
@@ -285,12 +294,81 @@ fn a_request_that_lost_its_race_is_our_share_until_it_is_made_again() {
         .at(150)
         .upstream(json!({"type": "error", "error": {"code": "conversation_already_has_active_response"}}));
     world.sent_up.clear();
+    world
+        .at(200)
+        .upstream(json!({"type": "response.output_audio.delta", "item_id": "a", "delta": "AAAAAAAA"}));
+    world.delivered();
+    assert_eq!(world.measured(), None, "it answers something else");
     world.at(400).event("response.done");
     assert_eq!(world.sent_up, ["create"], "R7");
     world.at(500).created("r2");
     world.at(600).audio("r2");
     world.at(602).delivered();
     assert_eq!(world.measured(), Some((Some((TEXT, 502)), 250 + 2)));
+}
+
+#[test]
+fn a_request_that_lost_its_race_to_a_response_announced_later_is_answered_by_that() {
+    let mut world = World::translated(|_| ());
+    world.at(100).types("one").confirms("one").delivered();
+    world
+        .at(150)
+        .upstream(json!({"type": "error", "error": {"code": "conversation_already_has_active_response"}}));
+    world.at(200).created("r1");
+    world.at(300).audio("r1");
+    world.at(301).delivered();
+    assert_eq!(world.measured(), Some((Some((TEXT, 201)), 1)));
+}
+
+#[test]
+fn what_was_held_for_the_agent_s_own_message_is_no_share_of_a_later_turn() {
+    let mut world = World::translated(|_| ());
+    world.at(100).created("r1");
+    world.at(200).client(json!({"type": "InjectAgentMessage", "message": "by the way", "behavior": "queue"}));
+    world.at(300).done("r1", "completed");
+    assert_eq!(world.sent_up.last(), Some(&"create"));
+    world.at(400).created("r2").done("r2", "completed");
+    world.at(1_000).types("hello");
+    world.at(1_050).confirms("hello").created("r3");
+    world.at(1_100).audio("r3");
+    world.at(1_101).delivered();
+    assert_eq!(world.measured(), Some((Some((TEXT, 101)), 1)));
+}
+
+#[test]
+fn what_upstream_has_answered_by_itself_is_held_no_more() {
+    let mut world = World::translated(|_| ());
+    world.at(100).created("r1");
+    world.at(200).types("one").confirms("one");
+    // Before its end, which is where ours would go up.
+    world.at(300).created("r2");
+    world.at(400).done("r1", "completed").done("r2", "completed").delivered();
+    assert!(!world.sent_up.contains(&"create"), "R6: it is fulfilled");
+    world.at(1_000).types("two");
+    world.at(1_050).confirms("two").created("r3");
+    world.at(1_100).audio("r3");
+    world.at(1_101).delivered();
+    assert_eq!(world.measured(), Some((Some((TEXT, 101)), 1)));
+}
+
+#[test]
+fn speech_after_the_agent_s_own_message_is_answered_as_ever() {
+    let mut world = World::translated(|_| ());
+    world.at(100).client(json!({"type": "InjectAgentMessage", "message": "by the way"}));
+    world.at(200).created("r1").audio("r1").done("r1", "completed").delivered();
+    assert_eq!(world.measured(), None);
+    world.at(2_000).event("input_audio_buffer.speech_stopped").created("r2");
+    world.at(2_100).audio("r2").delivered();
+    assert_eq!(world.measured(), Some((Some((SPEECH, 100)), 0)));
+}
+
+#[test]
+fn who_goes_on_speaking_is_answered_when_that_has_ended() {
+    let mut world = World::translated(|backend| backend.barge_in = false);
+    world.at(100).types("one").confirms("one").created("r1");
+    world.at(200).event("input_audio_buffer.speech_started").delivered();
+    world.at(300).audio("r1").delivered();
+    assert_eq!(world.measured(), None, "the turn is not over");
 }
 
 #[test]

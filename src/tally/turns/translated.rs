@@ -58,12 +58,10 @@ impl Translated {
             }
             ServerEvent::SpeechStopped(_) => self.ended(TurnInput::Speech, now),
             ServerEvent::ResponseCreated(_) => {
-                self.arrived = None;
                 // One that we did not ask for answers what waits for one.
-                if !std::mem::take(&mut self.unannounced)
-                    && let Some(wait) = self.pending.take()
-                {
-                    (self.asked, self.held_since) = (Some(wait), None);
+                if !std::mem::take(&mut self.unannounced) {
+                    self.asked = self.pending.take().or(self.asked);
+                    self.held_since = None;
                 }
             }
             ServerEvent::ResponseDone(done) => {
@@ -82,15 +80,16 @@ impl Translated {
     pub(super) fn message_goes_out(&mut self, message: &ServerMessage) -> bool {
         match message {
             ServerMessage::AgentStartedSpeaking(_) if !self.script => {
-                // Upstream need not announce its responses.
-                if let Some(wait) = self.asked.take().or_else(|| self.pending.take()) {
+                // Upstream need not announce a response to speech. What was typed is answered at our request.
+                let heard = |wait: &mut Wait| wait.input == TurnInput::Speech;
+                if let Some(wait) = self.asked.take().or_else(|| self.pending.take_if(heard)) {
                     self.answering = Some(wait);
                 }
                 false
             }
             ServerMessage::UserStartedSpeaking(_) => {
                 (self.pending, self.asked, self.answering) = (None, None, None);
-                (self.arrived, self.held_since) = (None, None);
+                self.arrived = None;
                 true
             }
             // The message was refused.
@@ -140,10 +139,9 @@ impl Translated {
     pub(super) fn held(&mut self, rule: Rule, now: Instant) {
         match rule {
             Rule::OneActiveResponse => _ = self.held_since.get_or_insert(now),
-            // Upstream refused the request, which will be made again.
+            // Upstream refused the request, which R6 holds from here on.
             Rule::LostRaceIsKept => {
                 self.pending = self.pending.or_else(|| self.asked.take());
-                self.held_since.get_or_insert(now);
                 self.unannounced = false;
             }
             _ => (),
