@@ -145,11 +145,10 @@ def talk(check, binary, port):
 
 
 def tokens_of_log(log, backend):
-    """What the last lines of the sessions say of tokens: (input, output)."""
+    """What the last lines of the sessions say of tokens: input and output of responses, then of transcriptions."""
     lines = [line for line in log.splitlines() if "session ended" in line and f"backend={backend} " in line]
-    sums = [sum(int(count) for line in lines for count in re.findall(rf" tokens_{way}=(\d+)", line))
-            for way in ("input", "output")]
-    return tuple(sums)
+    names = [f"{source}tokens_{way}" for source in ("", "transcription_") for way in ("input", "output")]
+    return [sum(int(count) for line in lines for count in re.findall(rf" {name}=(\d+)", line)) for name in names]
 
 
 def check_scrape(check, text, gateway, heard):
@@ -178,8 +177,9 @@ def check_scrape(check, text, gateway, heard):
         audio = of("audio_seconds_total", direction="out")
         check(f"{backend}: audio that was heard", abs(audio - heard[backend]) < 0.05, (audio, heard[backend]))
     said = tokens_of_log(gateway.log.read_text(), "openai")
-    labels = {"backend": "openai", "kind": "all"}
-    counted = tuple(total(scrape, "voxbridge_tokens_total", direction=way, **labels) for way in ("in", "out"))
+    labels = [(source, way) for source in ("response", "transcription") for way in ("in", "out")]
+    counted = [total(scrape, "voxbridge_tokens_total", backend="openai", kind="all", source=source, direction=way)
+               for source, way in labels]
     check("tokens are those of the log", min(said) > 0 and counted == said, (said, counted))
     return scrape
 
