@@ -63,8 +63,9 @@ const USAGE_PATH: &str = "/sim/openai/usage";
 /// | `/sim/azure/openai/realtime` | `api-version`, `deployment`; a key | the beta |
 ///
 /// A key is the header `api-key` or `Authorization: Bearer`, or a parameter of either name; without the right one the
-/// answer is 401. `GET /sim/openai/usage` says what all sessions of the process have reported of use. Every query string also takes each name of [`Options`], which overrides `options` for that
-/// connection; anything else, or a bad value, is answered with 400 and a JSON reason.
+/// answer is 401. Every query string also takes each name of [`Options`], which overrides `options` for that
+/// connection; anything else, or a bad value, is answered with 400 and a JSON reason. `GET /sim/openai/usage` says what
+/// all sessions of the process have reported of use.
 pub fn configure(options: Options) -> impl FnOnce(&mut web::ServiceConfig) {
     move |service| {
         let options = web::Data::new(options);
