@@ -37,7 +37,7 @@ mod through;
 #[path = "comparison/upstream.rs"]
 mod upstream;
 
-use std::{process::ExitCode, thread, time::Duration};
+use std::{path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use tikv_jemallocator::Jemalloc;
@@ -46,9 +46,9 @@ use tokio::{runtime, task::LocalSet};
 use crate::{
     faults::Faults,
     figures::Figures,
-    results::Results,
+    results::{Results, Talking},
     runs::Stage,
-    through::{Through, Upstreams},
+    through::{Gateways, Through, Upstreams},
     upstream::Protocol,
 };
 
@@ -73,6 +73,8 @@ enum Part {
     Memory,
     /// Sessions set up.
     Setup,
+    /// What it costs to be watched: processor time and round trips with the log at info, recordings and the usage log.
+    Watched,
 }
 
 #[derive(Parser)]
@@ -102,6 +104,9 @@ struct Arguments {
     /// How many sessions are idle where memory is measured.
     #[arg(long, default_value_t = 500)]
     idle: usize,
+    /// Another build of voxbridge, which is measured as well where the price of being watched is.
+    #[arg(long, value_name = "BINARY")]
+    before: Option<PathBuf>,
     /// Be the minimal translator, in front of the upstream at this port.
     #[arg(long, hide = true)]
     minimal: Option<u16>,
@@ -150,9 +155,11 @@ async fn compare(arguments: &Arguments) -> Result<(), String> {
         arguments.rounds,
         arguments.seconds
     );
+    let gateways = Gateways { now: env!("CARGO_BIN_EXE_voxbridge").into(), before: arguments.before.clone() };
     for &workers in &arguments.workers {
+        let gateways = gateways.clone();
         let window = Duration::from_secs(arguments.seconds);
-        let stage = Stage { upstreams, faults: faults.clone(), workers, window };
+        let stage = Stage { gateways, upstreams, faults: faults.clone(), workers, window };
         println!("\nworkers = {workers}");
         if thread::available_parallelism().is_ok_and(|processors| processors.get() <= workers) {
             println!("the clients and the upstreams have no processor of their own");
@@ -168,19 +175,10 @@ async fn measure(stage: &Stage, arguments: &Arguments) -> Result<Results, String
     let mut measured = Results::default();
     let is_asked_for = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     if is_asked_for(Part::Cpu) {
-        results::talking_header();
-        for &sessions in &arguments.sessions {
-            let mut all = Through::ALL.map(|through| (through, Figures::default()));
-            for _ in 0..arguments.rounds {
-                for (through, figures) in &mut all {
-                    let run = stage.talk(*through, sessions).await;
-                    figures.add(run.map_err(at(*through, &format!("{sessions} sessions")))?);
-                }
-            }
-            results::print_talking(sessions, &all);
-            measured.talking.push((sessions, all.into()));
-        }
-        println!();
+        measured.talking = talking(stage, arguments, &Through::ALL).await?;
+    }
+    if is_asked_for(Part::Watched) {
+        measured.watched = talking(stage, arguments, &Through::watched(&stage.gateways)).await?;
     }
     if is_asked_for(Part::Held) {
         for through in Through::ALL {
@@ -208,6 +206,25 @@ async fn measure(stage: &Stage, arguments: &Arguments) -> Result<Results, String
         }
         println!();
     }
+    Ok(measured)
+}
+
+/// Talking sessions through each of these in turns, by the number of sessions.
+async fn talking(stage: &Stage, arguments: &Arguments, compared: &[Through]) -> Result<Vec<Talking>, String> {
+    let mut measured = Vec::new();
+    results::talking_header();
+    for &sessions in &arguments.sessions {
+        let mut all: Vec<_> = compared.iter().map(|through| (*through, Figures::default())).collect();
+        for _ in 0..arguments.rounds {
+            for (through, figures) in &mut all {
+                let run = stage.talk(*through, sessions).await;
+                figures.add(run.map_err(at(*through, &format!("{sessions} sessions")))?);
+            }
+        }
+        results::print_talking(sessions, &all);
+        measured.push((sessions, all));
+    }
+    println!();
     Ok(measured)
 }
 

@@ -22,6 +22,8 @@ const P99_AT: usize = 100;
 const HELD: usize = 250;
 const IDLE_KIB: f64 = 32.0;
 const SET_UP_MS: f64 = 0.5;
+/// Of a gateway that nobody watches.
+const WATCHED: f64 = 1.05;
 
 /// Prints each goal for which there are figures.
 pub(crate) fn print(results: &Results) {
@@ -41,6 +43,19 @@ pub(crate) fn print(results: &Results) {
         let minimal = ratio(Through::Minimal, Through::Nginx);
         if minimal > OF_A_YARDSTICK {
             println!("{sessions} sessions, minimal / nginx is {minimal:.1}: it is no yardstick");
+        }
+    }
+    for (sessions, all) in &results.watched {
+        for (watched, alone) in [
+            (Through::RelayedWatched, Through::Relayed),
+            (Through::RelayedWatched, Through::RelayedBefore),
+            (Through::TranslatedWatched, Through::Translated),
+            (Through::TranslatedWatched, Through::TranslatedBefore),
+        ] {
+            if let (Some(one), Some(other)) = (of(all, watched), of(all, alone)) {
+                let what = format!("{sessions} sessions, {} / {}", watched.name(), alone.name());
+                goal(&what, one.ratio(other), WATCHED);
+            }
         }
     }
     let at = |through| results.talking(P99_AT, through);

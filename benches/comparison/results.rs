@@ -9,11 +9,15 @@ use crate::{
 
 const KIB: f64 = 1024.0;
 
+/// Figures of so many talking sessions.
+pub(crate) type Talking = (usize, Vec<(Through, Figures)>);
+
 /// Everything measured so far.
 #[derive(Default)]
 pub(crate) struct Results {
-    /// By the number of sessions.
-    pub(crate) talking: Vec<(usize, Vec<(Through, Figures)>)>,
+    pub(crate) talking: Vec<Talking>,
+    /// Some of them watched.
+    pub(crate) watched: Vec<Talking>,
     pub(crate) held: Vec<(Through, Held)>,
     pub(crate) memory: Vec<(Through, Memory)>,
     pub(crate) set_ups: Vec<(Through, SetUps)>,

@@ -13,7 +13,7 @@ use crate::{
     faults::Faults,
     figures::{Run, Window},
     linux::processor_time,
-    through::{Running, Through, Upstreams},
+    through::{Gateways, Running, Through, Upstreams},
 };
 
 /// Not measured, at the beginning of each run.
@@ -70,6 +70,7 @@ pub(crate) struct SetUps {
 
 /// What all runs have in common.
 pub(crate) struct Stage {
+    pub(crate) gateways: Gateways,
     pub(crate) upstreams: Upstreams,
     pub(crate) faults: Faults,
     /// Threads of what is measured.
@@ -85,7 +86,7 @@ impl Stage {
     ///
     /// In words, if frames were lost or were not what they should be.
     pub(crate) async fn talk(&self, through: Through, sessions: usize) -> Result<Run, String> {
-        let running = through.start(self.upstreams, self.workers);
+        let running = through.start(&self.gateways, self.upstreams, self.workers);
         let mut clients = Clients::new(self.faults.clone());
         let talked = self.talk_through(&running, &mut clients, sessions).await;
         drop(clients);
@@ -109,7 +110,7 @@ impl Stage {
 
     /// More and more sessions, as the ramp has them, until they are not held.
     pub(crate) async fn held(&self, through: Through, ramp: &[usize]) -> Held {
-        let running = through.start(self.upstreams, self.workers);
+        let running = through.start(&self.gateways, self.upstreams, self.workers);
         let mut clients = Clients::new(self.faults.clone());
         let mut held = Held { sessions: 0, last: None, beyond: None };
         for &sessions in ramp {
@@ -168,13 +169,13 @@ impl Stage {
         idle: usize,
         talking: usize,
     ) -> Result<Memory, String> {
-        let running = through.start(self.upstreams, self.workers);
+        let running = through.start(&self.gateways, self.upstreams, self.workers);
         let empty = steady_memory(&running).await;
         let mut clients = Clients::new(self.faults.clone());
         clients.open(running.port, running.path, idle).await?;
         let idle = steady_memory(&running).await.saturating_sub(empty) / idle;
         drop((clients, running));
-        let running = through.start(self.upstreams, self.workers);
+        let running = through.start(&self.gateways, self.upstreams, self.workers);
         let before = steady_memory(&running).await;
         let mut clients = Clients::new(self.faults.clone());
         clients.open(running.port, running.path, talking).await?;
@@ -192,7 +193,7 @@ impl Stage {
     ///
     /// In words, if one does not open or close in time.
     pub(crate) async fn set_ups(&self, through: Through) -> Result<SetUps, String> {
-        let running = through.start(self.upstreams, self.workers);
+        let running = through.start(&self.gateways, self.upstreams, self.workers);
         let (port, path) = (running.port, running.path);
         for _ in 0..FIRST {
             clients::open_and_close(port, path).await?;

@@ -37,6 +37,23 @@ pub(crate) enum Through {
     Relayed,
     /// The gateway with an OpenAI backend.
     Translated,
+    /// Passed through, with all that can be seen of it: the log at info, a recording and the usage log.
+    RelayedWatched,
+    /// The same, translated.
+    TranslatedWatched,
+    /// Passed through by another build of the gateway.
+    RelayedBefore,
+    /// The same, translated.
+    TranslatedBefore,
+}
+
+/// The gateway's own programs.
+#[derive(Debug, Clone)]
+pub(crate) struct Gateways {
+    /// The one that was built with this program.
+    pub(crate) now: PathBuf,
+    /// Another one, to be compared with.
+    pub(crate) before: Option<PathBuf>,
 }
 
 /// The ports of the upstreams.
@@ -66,11 +83,24 @@ impl Through {
             Self::Tuned => "minimal, tuned",
             Self::Relayed => "relayed",
             Self::Translated => "translated",
+            Self::RelayedWatched => "relayed, seen",
+            Self::TranslatedWatched => "transl., seen",
+            Self::RelayedBefore => "relayed before",
+            Self::TranslatedBefore => "transl. before",
         }
     }
 
+    /// What is compared where the price of being watched is asked for.
+    pub(crate) fn watched(gateways: &Gateways) -> Vec<Self> {
+        let [relayed, translated] =
+            [[Self::Relayed, Self::RelayedWatched], [Self::Translated, Self::TranslatedWatched]];
+        let before = |other| gateways.before.is_some().then_some(other);
+        let relayed = before(Self::RelayedBefore).into_iter().chain(relayed);
+        relayed.chain(before(Self::TranslatedBefore)).chain(translated).collect()
+    }
+
     /// Starts it with so many workers and waits until it listens.
-    pub(crate) fn start(self, upstreams: Upstreams, workers: usize) -> Running {
+    pub(crate) fn start(self, gateways: &Gateways, upstreams: Upstreams, workers: usize) -> Running {
         let files = TempDir::new().expect("a temporary directory can be made");
         let (child, port, path) = match self {
             Self::Nothing => (None, upstreams.voice_agent, AGENT),
@@ -88,12 +118,49 @@ impl Through {
                 let (child, port) = program::start(&mut command);
                 (Some(child), port, "/")
             }
-            Self::Relayed | Self::Translated => {
-                let (child, port) = voxbridge(files.path(), upstreams, workers);
-                (Some(child), port, if self == Self::Translated { TRANSLATED } else { AGENT })
+            Self::Relayed | Self::RelayedWatched | Self::RelayedBefore => {
+                let (child, port) = self.voxbridge(gateways, files.path(), upstreams, workers);
+                (Some(child), port, AGENT)
+            }
+            Self::Translated | Self::TranslatedWatched | Self::TranslatedBefore => {
+                let (child, port) = self.voxbridge(gateways, files.path(), upstreams, workers);
+                (Some(child), port, TRANSLATED)
             }
         };
         Running { child, port, path, _files: files }
+    }
+
+    fn voxbridge(
+        self,
+        gateways: &Gateways,
+        files: &Path,
+        upstreams: Upstreams,
+        workers: usize,
+    ) -> (Child, u16) {
+        let Upstreams { voice_agent, realtime } = upstreams;
+        let mut toml = format!(
+            "[server]\nhost = \"127.0.0.1\"\nport = 0\nworkers = {workers}\ndrain_timeout_s = 0\n\
+             [[backends]]\nname = \"deepgram\"\nkind = \"deepgram-agent\"\npath = \"{AGENT}\"\n\
+             url = \"ws://127.0.0.1:{voice_agent}{AGENT}\"\napi_key = \"key\"\n\
+             [[backends]]\nname = \"openai\"\nkind = \"openai-realtime\"\npath = \"{TRANSLATED}\"\n\
+             url = \"ws://127.0.0.1:{realtime}/v1/realtime\"\napi_key = \"key\"\n"
+        );
+        let is_watched = matches!(self, Self::RelayedWatched | Self::TranslatedWatched);
+        if is_watched {
+            let (recordings, usage) = (files.join("recordings"), files.join("usage.jsonl"));
+            toml += &format!("[logging]\nrecord_dir = {recordings:?}\nusage_log = {usage:?}\n");
+        }
+        let config = files.join("voxbridge.toml");
+        fs::write(&config, toml).expect("the configuration can be written");
+        let mut program = &gateways.now;
+        if matches!(self, Self::RelayedBefore | Self::TranslatedBefore) {
+            program = gateways.before.as_ref().expect("there is another one, or it is not asked for");
+        }
+        let log = fs::File::create(files.join("log")).expect("a file can be made");
+        let mut command = Command::new(program);
+        command.arg("--config").arg(config).stderr(log);
+        command.env("RUST_LOG", if is_watched { "info" } else { "warn" });
+        program::start(&mut command)
     }
 }
 
@@ -165,20 +232,4 @@ fn nginx_config(files: &Path, port: u16, upstream: u16, workers: usize) -> Strin
          proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection upgrade;\n\
          proxy_read_timeout 1h;\nproxy_send_timeout 1h;\n}}\n}}\n}}\n"
     )
-}
-
-fn voxbridge(files: &Path, upstreams: Upstreams, workers: usize) -> (Child, u16) {
-    let Upstreams { voice_agent, realtime } = upstreams;
-    let toml = format!(
-        "[server]\nhost = \"127.0.0.1\"\nport = 0\nworkers = {workers}\ndrain_timeout_s = 0\n\
-         [[backends]]\nname = \"deepgram\"\nkind = \"deepgram-agent\"\npath = \"{AGENT}\"\n\
-         url = \"ws://127.0.0.1:{voice_agent}{AGENT}\"\napi_key = \"key\"\n\
-         [[backends]]\nname = \"openai\"\nkind = \"openai-realtime\"\npath = \"{TRANSLATED}\"\n\
-         url = \"ws://127.0.0.1:{realtime}/v1/realtime\"\napi_key = \"key\"\n"
-    );
-    let config = files.join("voxbridge.toml");
-    fs::write(&config, toml).expect("the configuration can be written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voxbridge"));
-    command.arg("--config").arg(config).env("RUST_LOG", "warn");
-    program::start(&mut command)
 }

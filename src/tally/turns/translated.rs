@@ -49,6 +49,15 @@ impl Translated {
         }
     }
 
+    fn created(&mut self) {
+        let is_ours = std::mem::take(&mut self.unannounced);
+        if !is_ours {
+            // One that we did not ask for answers what waits for one.
+            self.asked = self.pending.take().or(self.asked);
+            self.held_since = None;
+        }
+    }
+
     /// An event of upstream, before the gate takes it.
     pub(super) fn event(&mut self, event: &ServerEvent, now: Instant) {
         match event {
@@ -57,13 +66,7 @@ impl Translated {
                 self.arrived_now = true;
             }
             ServerEvent::SpeechStopped(_) => self.ended(TurnInput::Speech, now),
-            ServerEvent::ResponseCreated(_) => {
-                // One that we did not ask for answers what waits for one.
-                if !std::mem::take(&mut self.unannounced) {
-                    self.asked = self.pending.take().or(self.asked);
-                    self.held_since = None;
-                }
-            }
+            ServerEvent::ResponseCreated(_) => self.created(),
             ServerEvent::ResponseDone(done) => {
                 (self.arrived, self.script) = (None, false);
                 let status = done.response.as_ref().and_then(|response| response.status.as_deref());
