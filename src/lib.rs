@@ -23,12 +23,12 @@
 //! | [`protocol`] | Wire types of both legs; JSON, base64 and old names end here. `agent` and `realtime` do not see each other |
 //! | [`translate`] | Stateless functions between the two, and audio conversion; the only place that names both protocols |
 //! | [`gate`] | Decides what may be sent when: pure state machines with one file per topic. [`gate::Gate`] translates, with a [`gate::Rule`] per rule (start at `gate/rule.rs`); [`gate::Relay`] passes through (`gate/relay/`) |
+//! | `describe` | Looks on at a gate: inputs and effects in the words of the log |
+//! | [`tally`] | The same: what a connection has come to, in numbers |
+//! | [`recording`] | The same: a connection as a file, and the gate once more, given what is in it |
 //! | [`metrics`] | What the process counts, for Prometheus |
-//! | `describe` | Inputs and effects in the words of the log |
-//! | [`tally`] | What a connection has come to, in numbers |
-//! | [`recording`] | A connection as a file: what its gate was given and what it answered, and the gate once more, given the same |
-//! | [`usage_log`] | The file of usage, for bills: a bounded queue and a thread that writes |
-//! | [`actors`] | The shells: sockets, clock, log lines. [`actors::spawn_connection`] is the wiring |
+//! | [`usage_log`] | The file of usage, for bills |
+//! | [`actors`] | The shells: sockets, clock, what looks on. [`actors::spawn_connection`] is the wiring |
 //! | [`identity`] | Whose a token is and what it is good for; tokens that are granted |
 //! | [`functions`] | Runs function calls on threads of its own: HTTP calls to applications, and built-in functions |
 //! | [`websocket`] | Dialling, fragments, frame headers, frames to upstream: what the codecs leave to their users |
@@ -42,10 +42,10 @@
 //! | [`cli`] | The commands |
 //!
 //! Arrows point one way: `protocol ← translate ← gate ← actors ← server ← cli`, and `functions` stands beside the
-//! gate: `protocol, translate, config ← functions ← actors, server`; so does what looks on: `gate ← tally ← metrics ← actors, server`. `config`, `websocket`, `dns`, `tls` and `identity` are beside them:
-//! configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator and
-//! `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other
-//! knows the client's messages, and asks the built-in function for the time.
+//! gate: `protocol, translate, config ← functions ← actors, server`; so does what looks on: `gate ← describe, recording` and
+//! `gate ← tally ← metrics, usage_log`, all `← actors, server`. `config`, `websocket`, `dns`, `tls` and `identity` are
+//! beside them: configured values are handed down, and nothing below `server` knows what a TOML file is. The simulator
+//! and `talk` share nothing with the gateway but the wire: the one has a strict schema of its own, the other knows the client's messages, and asks the built-in function for the time.
 //!
 //! # What always holds
 //!
