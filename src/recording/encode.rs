@@ -6,16 +6,19 @@ use std::time::Duration;
 use base64_simd::STANDARD;
 use serde::Serialize;
 
-use super::format::{
-    RecordedClose, RecordedCloses, RecordedDelta, RecordedEffect, RecordedEndpoint, RecordedFormat,
-    RecordedFrame, RecordedInput, RecordedOutcome, write,
+use super::{
+    format::{
+        RecordedClose, RecordedCloses, RecordedEffect, RecordedEndpoint, RecordedFormat, RecordedFrame,
+        RecordedInput, RecordedOutcome, write,
+    },
+    plain,
 };
 use crate::{
     gate::{ClientFrame, Effect, FunctionRun, Input, Leg, LegEnd, UpstreamFrame},
     protocol::{
         DecodeError, Frame, Opcode,
         audio::AudioFormat,
-        realtime::{AudioDelta, ErrorBody, ServerEvent},
+        realtime::{ErrorBody, ServerEvent},
     },
     translate::{functions::Endpoint, settings::AudioPlan, to_client},
 };
@@ -55,9 +58,9 @@ impl<M: Masking> Encoder<M> {
     /// Begins the line of step `n`, counted from 1, which is at `t` since the gate's first moment.
     pub fn input(&mut self, n: u64, t: Duration, input: &Input, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"n\":");
-        write(&n, out);
+        plain::number(n, out);
         out.extend_from_slice(b",\"t_ns\":");
-        write(&u64::try_from(t.as_nanos()).unwrap_or(u64::MAX), out);
+        plain::number(u64::try_from(t.as_nanos()).unwrap_or(u64::MAX), out);
         out.extend_from_slice(b",\"in\":");
         self.inputs.input(input, out);
     }
@@ -110,20 +113,20 @@ impl<M: Masking> Side<M> {
             Input::ClientAlive => write(&RecordedInput::ClientAlive, out),
             Input::Heard(leg) => write(&RecordedInput::Heard(*leg), out),
             Input::Client(message) => self.message(b"client", out, |out| message.encode_into(out)),
-            Input::ClientAudio(audio) => write(&RecordedInput::ClientAudio(audio.len()), out),
+            Input::ClientAudio(audio) => {
+                plain::tagged(b"client_audio", out, |out| plain::number(audio.len() as u64, out));
+            }
             Input::ClientMalformed(error) => {
                 self.said_if(has_reason(error), &RecordedInput::ClientMalformed(error.clone()), out);
             }
-            Input::ClientFrame(frame) => {
-                write(&RecordedInput::ClientFrame(self.frame(Leg::Client, frame)), out)
-            }
+            Input::ClientFrame(frame) => self.frame(b"client_frame", Leg::Client, frame, out),
             Input::ClientClosed(end) => {
                 self.said_if(is_told(end), &RecordedInput::ClientClosed(end.clone()), out);
             }
             Input::UpstreamOpened => write(&RecordedInput::UpstreamOpened, out),
             Input::UpstreamRefused(error) => write(&RecordedInput::UpstreamRefused(error.clone()), out),
             Input::Upstream(ServerEvent::OutputAudioDelta(delta)) => {
-                write(&RecordedInput::AudioDelta(audio_delta(delta)), out);
+                plain::tagged(b"audio_delta", out, |out| plain::audio_delta(delta, out));
             }
             Input::Upstream(event) => match error_of(event) {
                 None => self.message(b"upstream", out, |out| event.encode_into(out)),
@@ -132,9 +135,7 @@ impl<M: Masking> Side<M> {
             Input::UpstreamMalformed(error) => {
                 self.said_if(has_reason(error), &RecordedInput::UpstreamMalformed(error.clone()), out);
             }
-            Input::UpstreamFrame(frame) => {
-                write(&RecordedInput::UpstreamFrame(self.frame(Leg::Upstream, frame)), out);
-            }
+            Input::UpstreamFrame(frame) => self.frame(b"upstream_frame", Leg::Upstream, frame, out),
             Input::UpstreamClosed { end, unix_s } => {
                 let closed = RecordedInput::UpstreamClosed { end: end.clone(), unix_s: *unix_s };
                 self.said_if(is_told(end), &closed, out);
@@ -149,7 +150,7 @@ impl<M: Masking> Side<M> {
                 self.said(&RecordedInput::FunctionFinished(outcome), out);
             }
             Input::Delivered { leg, bytes } => {
-                write(&RecordedInput::Delivered { leg: *leg, bytes: *bytes }, out);
+                plain::tagged(b"delivered", out, |out| plain::delivered(*leg, *bytes, out));
             }
             Input::Timeout => write(&RecordedInput::Timeout, out),
             Input::Squeeze(squeezed) => write(&RecordedInput::Squeeze(*squeezed), out),
@@ -167,16 +168,16 @@ impl<M: Masking> Side<M> {
                 self.message(b"to_client", out, |out| message.encode_into(out));
             }
             Effect::ToClient(ClientFrame::Audio(audio)) => {
-                write(&RecordedEffect::AudioToClient(audio.len()), out);
+                plain::tagged(b"audio_to_client", out, |out| plain::number(audio.len() as u64, out));
             }
             Effect::ToClient(ClientFrame::Frame(frame)) => {
-                write(&RecordedEffect::FrameToClient(self.frame(Leg::Client, frame)), out);
+                self.frame(b"frame_to_client", Leg::Client, frame, out);
             }
             Effect::ToUpstream(UpstreamFrame::Event(event)) => {
                 self.message(b"to_upstream", out, |out| event.encode_into(out));
             }
             Effect::ToUpstream(UpstreamFrame::Audio { event_id, audio }) => {
-                write(&RecordedEffect::Append { event_id: event_id.as_str(), bytes: audio.len() }, out);
+                plain::tagged(b"append", out, |out| plain::append(event_id.as_str(), audio.len(), out));
             }
             Effect::ToUpstream(UpstreamFrame::Silence { event_id, length }) => {
                 let ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
@@ -186,7 +187,7 @@ impl<M: Masking> Side<M> {
                 self.message(b"raw_to_upstream", out, |out| out.extend_from_slice(json.as_bytes()));
             }
             Effect::ToUpstream(UpstreamFrame::Frame(frame)) => {
-                write(&RecordedEffect::FrameToUpstream(self.frame(Leg::Upstream, frame)), out);
+                self.frame(b"frame_to_upstream", Leg::Upstream, frame, out);
             }
             Effect::Execute(run) => self.said(&execute(run), out),
             Effect::CancelFunction(id) => write(&RecordedEffect::CancelFunction(id.as_str()), out),
@@ -213,15 +214,16 @@ impl<M: Masking> Side<M> {
 
     /// A message under its key.
     fn message(&mut self, key: &[u8], out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
-        out.extend_from_slice(b"{\"");
-        out.extend_from_slice(key);
-        out.extend_from_slice(b"\":");
-        let begin = out.len();
-        encode(out);
-        // One of an unknown type is as its peer wrote it. Within strings JSON has no line breaks.
-        out[begin..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-        self.mask.text(&mut out[begin..]);
-        out.push(b'}');
+        plain::tagged(key, out, |out| {
+            let begin = out.len();
+            encode(out);
+            // One of an unknown type is as its peer wrote it. Within strings JSON has no line breaks.
+            out[begin..]
+                .iter_mut()
+                .filter(|byte| matches!(byte, b'\n' | b'\r'))
+                .for_each(|byte| *byte = b' ');
+            self.mask.text(&mut out[begin..]);
+        });
     }
 
     /// An event with an error, of whose message that remains on which it depends how the client is told.
@@ -252,28 +254,26 @@ impl<M: Masking> Side<M> {
         if is_said { self.said(value, out) } else { write(value, out) }
     }
 
-    /// The codec has seen to it that frames come in order.
-    fn frame(&mut self, leg: Leg, frame: &Frame) -> RecordedFrame<'_> {
+    /// A frame under its key. The codec has seen to it that frames come in order.
+    fn frame(&mut self, key: &[u8], leg: Leg, frame: &Frame, out: &mut Vec<u8>) {
         let way = &mut self.ways[leg as usize];
         match frame.opcode {
             Opcode::Text => way.is_text = true,
             Opcode::Binary => way.is_text = false,
             Opcode::Continuation => (),
         }
-        let mut recorded =
-            RecordedFrame { op: frame.opcode, fin: frame.last, text: None, base64: None, bytes: None };
         if !way.is_text {
-            recorded.bytes = Some(frame.payload.len());
-            return recorded;
+            return plain::tagged(key, out, |out| plain::binary_frame(frame, out));
         }
         self.scratch.clear();
         self.scratch.extend_from_slice(&frame.payload);
         way.mask.fragment(&mut self.scratch, frame.last);
-        match str::from_utf8(&self.scratch) {
-            Ok(text) => recorded.text = Some(text.into()),
-            Err(_) => recorded.base64 = Some(STANDARD.encode_to_string(&self.scratch)),
-        }
-        recorded
+        let (text, base64) = match str::from_utf8(&self.scratch) {
+            Ok(text) => (Some(text.into()), None),
+            Err(_) => (None, Some(STANDARD.encode_to_string(&self.scratch))),
+        };
+        let recorded = RecordedFrame { op: frame.opcode, fin: frame.last, text, base64, bytes: None };
+        plain::tagged(key, out, |out| write(&recorded, out));
     }
 }
 
@@ -303,17 +303,6 @@ fn has_reason(error: &DecodeError) -> bool {
     match error {
         DecodeError::NotJson { .. } | DecodeError::Invalid { .. } => true,
         DecodeError::NoType | DecodeError::TooManyPlaces => false,
-    }
-}
-
-fn audio_delta(delta: &AudioDelta) -> RecordedDelta<'_> {
-    let AudioDelta { response_id, item_id, output_index, content_index, delta } = delta;
-    RecordedDelta {
-        response_id: response_id.as_ref().map(|id| id.as_str().into()),
-        item_id: item_id.as_ref().map(|id| id.as_str().into()),
-        output_index: *output_index,
-        content_index: *content_index,
-        bytes: delta.len(),
     }
 }
 

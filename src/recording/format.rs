@@ -59,7 +59,8 @@ impl End {
     }
 }
 
-/// An input. A message stands there as the peer may have sent it, audio as its length in bytes.
+/// An input. A message stands there as the peer may have sent it, audio as its length in bytes; these are read by this
+/// alone, and written without.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RecordedInput<'a> {
@@ -101,7 +102,7 @@ pub(super) enum RecordedInput<'a> {
     Shutdown,
 }
 
-/// An effect, which is written to be compared and never read.
+/// An effect, which is written to be compared and never read. Audio, frames and messages are written without this.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RecordedEffect<'a> {
@@ -113,17 +114,10 @@ pub(super) enum RecordedEffect<'a> {
         client_output: RecordedFormat,
         wav: bool,
     },
-    AudioToClient(usize),
-    FrameToClient(RecordedFrame<'a>),
-    Append {
-        event_id: &'a str,
-        bytes: usize,
-    },
     AppendSilence {
         event_id: &'a str,
         ns: u64,
     },
-    FrameToUpstream(RecordedFrame<'a>),
     Execute {
         id: &'a str,
         name: &'a str,

@@ -24,7 +24,7 @@
 //! |---|---|
 //! | `header.rs`, `schema.rs` | the first line, and the gate that it makes |
 //! | `format.rs` | the other lines |
-//! | `encode.rs`, `decode.rs` | inputs and effects to lines, and lines to inputs |
+//! | `encode.rs`, `plain.rs`, `decode.rs` | inputs and effects to lines, and lines to inputs |
 //! | `mask.rs`, `mask/` | what stands in the place of what was said |
 //! | `recorder.rs`, `sound.rs` | what looks on at a connection and hands over what it sees and hears |
 //! | `writer.rs`, `writer/`, `store.rs`, `wav.rs` | the thread that writes, and the files |
@@ -37,6 +37,7 @@ mod format;
 mod header;
 mod ladder;
 mod mask;
+mod plain;
 mod recorder;
 mod replay;
 mod schema;
