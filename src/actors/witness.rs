@@ -1,5 +1,5 @@
-//! What looks on at a connection, step by step: its log lines, its metrics and what it comes to. Decides nothing, and nothing that
-//! happens to it is felt by the connection.
+//! What looks on at a connection, step by step: its log lines, its metrics, its recording and what it comes to. Decides
+//! nothing, and nothing that happens to it is felt by the connection.
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,13 @@ pub(super) fn identify(request: &HttpRequest, identities: &Identities) -> Result
     identities.identify(token_of(request)?.as_deref())
 }
 
+/// The same for what does not use up a token for one use, but is not for one that was used.
+pub(super) fn identify_unused(request: &HttpRequest, identities: &Identities) -> Result<Identity, Stranger> {
+    let identity = identify(request, identities)?;
+    identities.check_unused(&identity)?;
+    Ok(identity)
+}
+
 /// The refusal of somebody who is not let in, with its line in the log.
 pub(super) fn refused(request: &HttpRequest, stranger: Stranger) -> HttpResponse {
     log_refusal(request, request.path(), None, &stranger);

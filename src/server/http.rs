@@ -10,7 +10,7 @@ use actix_web::{
 use serde_json::json;
 
 use super::{
-    credentials::{identify, refused},
+    credentials::{identify_unused, refused},
     refusal_log::log_refusal,
     refuse::Refuse,
     scrape,
@@ -64,9 +64,7 @@ async fn backends(
     config: web::Data<Config>,
     identities: web::Data<Identities>,
 ) -> HttpResponse {
-    let identity = identify(&request, &identities);
-    let identity = identity.and_then(|identity| identities.check_unused(&identity).map(|()| identity));
-    let identity = match identity {
+    let identity = match identify_unused(&request, &identities) {
         Ok(identity) => identity,
         Err(stranger) => return refused(&request, stranger),
     };

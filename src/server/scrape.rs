@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use tokio::sync::Semaphore;
 
 use super::{
-    credentials::{identify, refused},
+    credentials::{identify_unused, refused},
     refusal_log::log_refusal,
     refuse::Refuse,
 };
@@ -57,9 +57,7 @@ pub(super) async fn metrics(
     scrapes: web::Data<Scrapes>,
     identities: web::Data<Identities>,
 ) -> HttpResponse {
-    let identity = identify(&request, &identities);
-    let identity = identity.and_then(|identity| identities.check_unused(&identity).map(|()| identity));
-    let identity = match identity {
+    let identity = match identify_unused(&request, &identities) {
         Ok(identity) => identity,
         Err(stranger) => return refused(&request, stranger),
     };
