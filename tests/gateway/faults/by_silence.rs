@@ -24,7 +24,7 @@ pub(super) async fn of_the_client(kind: Kind) {
     for deaf in [false, true] {
         let stage = Stage::start(kind, PINGS).await;
         let mut session = stage.open().await;
-        let since = Instant::now();
+        let since = is_heard(&mut session.client).await;
         session.near.set(Direction::Up, Fault::Swallow);
         if deaf {
             session.near.set(Direction::Down, Fault::Swallow);
@@ -51,7 +51,7 @@ pub(super) async fn of_upstream(kind: Kind) {
     }
     let stage = Stage::start(kind, PINGS).await;
     let mut session = stage.open().await;
-    let since = Instant::now();
+    let since = is_heard(&mut session.upstream).await;
     session.far.set(Direction::Down, Fault::Swallow);
     let client = async {
         lives_until_closed(&mut session.client).await;
@@ -61,6 +61,15 @@ pub(super) async fn of_upstream(kind: Kind) {
     let upstream = learns(&mut session.upstream, since + FOUND, None, (Some(1000), ""));
     join(client, upstream).await;
     stage.ended("upstream_silent", Level::Warn).await;
+}
+
+/// Asks the gateway for a sign of life and gets it: the gateway has heard of this peer after the time that is returned,
+/// however long the opening took.
+async fn is_heard(peer: &mut RawPeer) -> Instant {
+    let before = Instant::now();
+    peer.send(&RawFrame::ping(*b"?")).await;
+    peer.expect_opcode(PONG, 1).await;
+    before
 }
 
 /// Shows that it is there until it is told of an end.
