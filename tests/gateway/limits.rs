@@ -74,15 +74,16 @@ async fn a_backends_own_limit_goes_before_that_for_all() {
 async fn signs_of_life(sign: Message) {
     let mut row = limited("idle_timeout_s = 1", Script::default()).await;
     row.client.open_s().await;
+    let mut last = Instant::now();
     for _ in 0..6 {
         sleep(ms(300)).await;
+        last = Instant::now();
         row.client.send_message(sign.clone()).await;
     }
-    let last = Instant::now();
     row.client.journal().assert_no_error();
     assert!(row.client.journal().closed().is_none(), "closed");
     row.client.expect_ending("idle_timeout", 1000).await;
-    assert!(last.elapsed() >= ms(900), "{:?}", last.elapsed());
+    assert!(last.elapsed() >= s(1), "{:?}", last.elapsed());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::{Instant, sleep};
 
-use super::stage::{Kind, Level, Stage, learns};
+use super::stage::{Kind, Level, Stage, is_heard, learns};
 use crate::peers::fault_proxy::{Direction, Fault};
 use crate::peers::frames;
 use crate::peers::ms;
@@ -61,15 +61,6 @@ pub(super) async fn of_upstream(kind: Kind) {
     let upstream = learns(&mut session.upstream, since + FOUND, None, (Some(1000), ""));
     join(client, upstream).await;
     stage.ended("upstream_silent", Level::Warn).await;
-}
-
-/// Asks the gateway for a sign of life and gets it: the gateway has heard of this peer after the time that is returned,
-/// however long the opening took.
-async fn is_heard(peer: &mut RawPeer) -> Instant {
-    let before = Instant::now();
-    peer.send(&RawFrame::ping(*b"?")).await;
-    peer.expect_opcode(PONG, 1).await;
-    before
 }
 
 /// Shows that it is there until it is told of an end.

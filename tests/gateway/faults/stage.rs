@@ -12,7 +12,7 @@ use crate::peers::fault_proxy::{FaultProxy, Link};
 use crate::peers::frames;
 use crate::peers::gateway::Gateway;
 use crate::peers::raw::{Dialled, RawPeer, RawUpstream};
-use crate::peers::raw_frame::{RawFrame, TEXT};
+use crate::peers::raw_frame::{PONG, RawFrame, TEXT};
 use crate::peers::sound::plain_settings;
 use crate::peers::{eventually, s};
 
@@ -229,6 +229,15 @@ impl Session {
     pub(super) async fn upstream_learns(&mut self, since: Instant, close: (Option<u16>, &str)) {
         learns(&mut self.upstream, since, None, close).await;
     }
+}
+
+/// Asks the gateway for a sign of life and gets it: the gateway has heard of this peer after the time that is returned,
+/// however long the opening took.
+pub(super) async fn is_heard(peer: &mut RawPeer) -> Instant {
+    let before = Instant::now();
+    peer.send(&RawFrame::ping(*b"?")).await;
+    peer.expect_opcode(PONG, 1).await;
+    before
 }
 
 /// A peer learns of an end in time and answers the close.
