@@ -68,6 +68,7 @@
 pub mod actors;
 pub mod cli;
 pub mod config;
+mod console;
 mod describe;
 pub mod dns;
 pub mod functions;

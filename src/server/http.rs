@@ -22,8 +22,8 @@ use crate::{config::Config, identity::Identities};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NoPage {
     NotFound,
-    /// Another method than GET.
-    Method,
+    /// Another method than these.
+    Method(&'static str),
     /// The program stops.
     Stopping,
 }
@@ -81,8 +81,13 @@ async fn backends(
 }
 
 async fn only_get(request: HttpRequest) -> HttpResponse {
-    log_refusal(&request, request.path(), None, &NoPage::Method);
-    NoPage::Method.answer()
+    no_method(&request, "GET")
+}
+
+/// The answer to another method than those that a path takes, of which one is GET.
+pub(super) fn no_method(request: &HttpRequest, methods: &'static str) -> HttpResponse {
+    log_refusal(request, request.path(), None, &NoPage::Method(methods));
+    NoPage::Method(methods).answer()
 }
 
 pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
@@ -95,13 +100,16 @@ impl Refuse for NoPage {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::NotFound => (404, "not_found"),
-            Self::Method => (405, "method_not_allowed"),
+            Self::Method(_) => (405, "method_not_allowed"),
             Self::Stopping => (503, "stopping"),
         }
     }
 
     fn header(&self) -> Option<(HeaderName, &'static str)> {
-        (*self == Self::Method).then_some((header::ALLOW, "GET"))
+        match self {
+            Self::Method(methods) => Some((header::ALLOW, methods)),
+            Self::NotFound | Self::Stopping => None,
+        }
     }
 }
 
@@ -109,7 +117,7 @@ impl fmt::Display for NoPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotFound => "there is nothing at this path",
-            Self::Method => "this path takes GET",
+            Self::Method(_) => "this path takes GET",
             Self::Stopping => "the gateway is going away",
         })
     }

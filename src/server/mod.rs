@@ -8,6 +8,7 @@ mod body;
 mod call_body;
 mod call_refusal;
 mod client_address;
+mod console;
 mod credentials;
 mod destination;
 mod drain;
@@ -145,7 +146,11 @@ impl Server {
             if face == Face::Admin {
                 return app;
             }
-            app = app.service(function_call::resource()).service(grant::resource()).configure(http::routes);
+            app = app
+                .service(function_call::resource())
+                .service(grant::resource())
+                .service(console::resource());
+            app = app.configure(http::routes);
             if let Some(simulator) = simulator.clone() {
                 app = app.configure(simulator::configure(simulator));
             }

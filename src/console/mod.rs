@@ -1,0 +1,116 @@
+//! The console: the files of a page that talks to the backends from a browser, embedded, with the path of each.
+//! Knows neither requests nor what the page does.
+
+use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
+
+use ring::digest::{SHA256, digest};
+
+/// Every file of `page/`, by its path there.
+const FILES: [File; 4] = [
+    File("icon.svg", SVG, include_bytes!("page/icon.svg")),
+    File("index.html", HTML, include_bytes!("page/index.html")),
+    File("main.js", JAVASCRIPT, include_bytes!("page/main.js")),
+    File("style.css", CSS, include_bytes!("page/style.css")),
+];
+
+const CSS: &str = "text/css; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// The file that is the page itself.
+const INDEX: &str = "index.html";
+
+/// A file as it is written down here: its path in `page/`, its media type and its content.
+struct File(&'static str, &'static str, &'static [u8]);
+
+/// A file as it is served.
+pub(crate) struct Served {
+    /// Its `Content-Type`.
+    pub(crate) media_type: &'static str,
+    /// Its bytes.
+    pub(crate) content: &'static [u8],
+    /// A hash of its content in hexadecimal digits: it differs where the content does.
+    pub(crate) version: String,
+}
+
+/// What is served at a path: the page at `/`, its other files below `/console/`.
+pub(crate) fn at(path: &str) -> Option<&'static Served> {
+    static SERVED: LazyLock<BTreeMap<String, Served>> =
+        LazyLock::new(|| FILES.iter().map(|file| (file.path(), file.served())).collect());
+    SERVED.get(path)
+}
+
+impl File {
+    fn path(&self) -> String {
+        if self.0 == INDEX { "/".to_owned() } else { format!("/console/{}", self.0) }
+    }
+
+    fn served(&self) -> Served {
+        let &Self(_, media_type, content) = self;
+        let mut version = String::new();
+        for byte in digest(&SHA256, content).as_ref() {
+            write!(version, "{byte:02x}").expect("text can always be written to");
+        }
+        Served { media_type, content, version }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use super::*;
+
+    /// Every file below a directory.
+    fn files_below(directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(directory).expect("the directory can be read");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_table_and_nothing_else_is() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console/page");
+        let of_directory: BTreeSet<String> = files_below(&page)
+            .iter()
+            .map(|path| path.strip_prefix(&page).expect("it is below").to_str().expect("UTF-8").to_owned())
+            .collect();
+        let of_table: BTreeSet<String> = FILES.iter().map(|file| file.0.to_owned()).collect();
+        assert_eq!(of_table, of_directory);
+        assert_eq!(of_table.len(), FILES.len(), "a file stands twice");
+        for File(name, media_type, content) in FILES {
+            assert_eq!(content, fs::read(page.join(name)).expect("it can be read"), "{name} is another file");
+            let expected = match name.rsplit_once('.') {
+                Some((_, "css")) => CSS,
+                Some((_, "html")) => HTML,
+                Some((_, "js")) => JAVASCRIPT,
+                Some((_, "svg")) => SVG,
+                _ => "",
+            };
+            assert_eq!(media_type, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn each_file_is_at_its_path_alone() {
+        assert_eq!(at("/").map(|page| page.media_type), Some(HTML));
+        assert_eq!(at("/console/main.js").map(|script| script.media_type), Some(JAVASCRIPT));
+        for path in ["", "/index.html", "/console", "/console/", "/console/index.html", "/main.js", "main.js"]
+        {
+            assert!(at(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn contents_that_differ_have_different_versions() {
+        let [one, other] = [b"a", b"b"].map(|content| File("x.js", JAVASCRIPT, content).served().version);
+        assert_ne!(one, other);
+        // SHA-256 of "a".
+        assert_eq!(one, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+    }
+}
