@@ -1,0 +1,74 @@
+// Why a WebSocket did not open: the browser does not tell the page, so the gateway is asked in other ways.
+// It must not know the page or what the connection was for.
+
+import { addressOf } from "./address.js";
+
+/** How long each question may take, ms. */
+const PATIENCE_MS = 5000;
+
+/** @typedef {{ method?: string, body?: string, headers?: Record<string, string> }} Question */
+
+/**
+ * Finds out why a backend's path took no WebSocket. Nothing that it asks uses up a token.
+ * @param {object} options
+ * @param {string} options.path of the backend
+ * @param {string} [options.token]
+ * @param {string} [options.base] the page's address, if it is not the document's
+ * @returns {Promise<string>} a code that `wordsForRefusal` has words for
+ */
+export async function diagnose({ path, token = "", base }) {
+  /** @type {Record<string, string>} */
+  const authorization = token === "" ? {} : { authorization: `Bearer ${token}` };
+  const ask = (/** @type {string} */ at, /** @type {Question} */ request = {}) =>
+    answerOf(addressOf(at, base), { ...request, headers: { ...authorization, ...request.headers } });
+  const ready = await ask("/ready");
+  if (ready === null) return "unreachable";
+  if (ready.status === 503) return "stopping";
+  const backends = await ask("/v1/backends");
+  if (backends === null) return "unreachable";
+  if (backends.status !== 200) return codeIn(backends.body);
+  if (!pathsIn(backends.body).includes(path)) return token === "" ? "not_found" : "backend_not_allowed";
+  // A GET of the page's own server carries no Origin, a POST does.
+  const headers = { "content-type": "application/json" };
+  const called = await ask("/function-call", { method: "POST", body: "{}", headers });
+  if (called?.status === 403) return codeIn(called.body);
+  return "full_or_blocked";
+}
+
+/**
+ * @param {URL} url
+ * @param {Question} request
+ * @returns {Promise<{ status: number, body: any } | null>} null: there was none
+ */
+async function answerOf(url, request) {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(url, { ...request, cache: "no-store", credentials: "omit", signal });
+    // What is no JSON does not come from voxbridge.
+    const body = await answer.json().catch(() => null);
+    return { status: answer.status, body };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {any} body
+ * @returns {string}
+ */
+function codeIn(body) {
+  // POST /function-call has its code beside the text.
+  const code = body?.error?.code ?? body?.code;
+  return typeof code === "string" ? code : "full_or_blocked";
+}
+
+/**
+ * @param {any} body of `/v1/backends`
+ * @returns {unknown[]}
+ */
+function pathsIn(body) {
+  const backends = Array.isArray(body?.backends) ? body.backends : [];
+  return backends.flatMap((/** @type {any} */ backend) =>
+    Array.isArray(backend?.paths) ? backend.paths : [],
+  );
+}
