@@ -219,6 +219,7 @@ export class Conversation extends Emitter {
       // The echo of what the other side has changed.
       expected[0];
     const turn = line === undefined ? this.turns.at(-1) : this.turns.find(({ id }) => id === line.turn);
+    if (turn?.began === "typed" && line !== undefined) this.#turns.echoed(turn);
     if (turn?.began === "spoken") this.#turns.transcribed(turn, `${turn.text} ${text}`.trim(), at);
     if (line === undefined) {
       // The rest of what was said.
@@ -226,6 +227,12 @@ export class Conversation extends Emitter {
       return;
     }
     this.#expected.delete(line.id);
+    // What was typed before the greeting was there is taken after it.
+    if (turn?.began === "typed" && line !== this.lines.at(-1)) {
+      this.#removeLine(line);
+      this.#addLine({ role: "user", text, turn: turn.id, at: line.at });
+      return;
+    }
     this.#changeLine(line, { text, pending: false });
   }
 

@@ -24,6 +24,7 @@ const BYTES_PER_MS = 48;
  * @property {number} id
  * @property {"typed" | "spoken"} began what began it
  * @property {number} at when it began, ms
+ * @property {boolean} taken whether the other side has it: a typed message has been echoed
  * @property {number | null} endOfSpeech when the user stopped speaking, ms
  * @property {string} text empty until the transcript is there
  * @property {"open" | "answered" | "superseded"} state superseded: a later turn was answered in its place
@@ -125,6 +126,14 @@ export class Turns {
   }
 
   /**
+   * A typed message was echoed: what the agent begins to say from here on is an answer to it.
+   * @param {Turn} turn
+   */
+  echoed(turn) {
+    this.#change(turn, { taken: true });
+  }
+
+  /**
    * The transcript of a spoken turn.
    * @param {Turn} turn
    * @param {string} text
@@ -208,11 +217,13 @@ export class Turns {
   #open() {
     if (this.#answer !== null) return this.#answer;
     const last = this.list.at(-1);
-    let turn = last?.state === "open" ? last : null;
+    let turn = this.list.findLast(({ state, taken }) => state === "open" && taken) ?? null;
     if (turn !== null) {
       this.#freeze(turn);
       this.#change(turn, { state: "answered" });
-      for (const other of this.list) if (other.state === "open") this.#change(other, { state: "superseded" });
+      const { id } = turn;
+      const before = this.list.filter((other) => other.state === "open" && other.id < id);
+      for (const other of before) this.#change(other, { state: "superseded" });
     } else if (last !== undefined && this.#lastAnswer?.turn === last && !last.interrupted) {
       // The agent goes on, such as after a function call.
       turn = last;
@@ -265,6 +276,7 @@ export class Turns {
     const turn = {
       ...beginning,
       id: this.#lastId,
+      taken: beginning.began === "spoken",
       endOfSpeech: null,
       state: "open",
       endedAt: null,

@@ -25,7 +25,7 @@ class Playback extends AudioWorkletProcessor {
    */
   process(_, [[output]]) {
     for (const { type, index } of this.#queue.render(output)) {
-      this.port.postMessage({ type, time: currentTime + index / sampleRate });
+      this.#post({ type, time: currentTime + index / sampleRate });
     }
     for (const sample of output) this.#energy += sample * sample;
     this.#samples += output.length;
@@ -41,9 +41,9 @@ class Playback extends AudioWorkletProcessor {
       this.#open = false;
       return;
     }
-    const { waiting } = this.#queue;
+    const { waiting: dropped } = this.#queue;
     this.#queue.flush();
-    this.port.postMessage({ type: "flushed", waiting });
+    this.#post({ type: "flushed", dropped });
   }
 
   #measure() {
@@ -53,8 +53,13 @@ class Playback extends AudioWorkletProcessor {
     // Silence is told once.
     if (level === 0 && this.#silent) return;
     this.#silent = level === 0;
+    this.#post({ type: "level", level });
+  }
+
+  /** @param {object} message of what happened; with it goes how things stand */
+  #post(message) {
     const { played, waiting, underruns, overflow } = this.#queue;
-    this.port.postMessage({ type: "level", level, played, waiting, underruns, overflow });
+    this.port.postMessage({ ...message, played, waiting, underruns, overflow });
   }
 }
 

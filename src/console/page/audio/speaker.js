@@ -109,22 +109,19 @@ export class Speaker {
   /** @param {any} message of the processor */
   #hear(message) {
     if (this.#closed) return;
+    const over = message.overflow > this.overflow;
+    const { played, waiting, underruns, overflow } = message;
+    Object.assign(this, { played, waiting, underruns, overflow });
+    if (over) this.#options.onOverflow?.(overflow);
     switch (message.type) {
       case "sound":
         return this.#options.onSound?.(this.#heardAt(message.time));
       case "quiet":
-        this.waiting = 0;
         return this.#options.onQuiet?.(this.#heardAt(message.time));
       case "flushed":
-        this.waiting = 0;
-        return this.#flushes.shift()?.(message.waiting);
-      case "level": {
-        const over = message.overflow > this.overflow;
-        const { played, waiting, underruns, overflow } = message;
-        Object.assign(this, { played, waiting, underruns, overflow });
-        this.#options.onLevel?.(message.level);
-        if (over) this.#options.onOverflow?.(overflow);
-      }
+        return this.#flushes.shift()?.(message.dropped);
+      case "level":
+        return this.#options.onLevel?.(message.level);
     }
   }
 
