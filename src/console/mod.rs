@@ -6,11 +6,30 @@ use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 use ring::digest::{SHA256, digest};
 
 /// Every file of `page/`, by its path there.
-const FILES: [File; 4] = [
+const FILES: [File; 23] = [
+    File("address.js", JAVASCRIPT, include_bytes!("page/address.js")),
+    File("audio/capture.js", JAVASCRIPT, include_bytes!("page/audio/capture.js")),
+    File("audio/framer.js", JAVASCRIPT, include_bytes!("page/audio/framer.js")),
+    File("audio/microphone.js", JAVASCRIPT, include_bytes!("page/audio/microphone.js")),
+    File("audio/play_queue.js", JAVASCRIPT, include_bytes!("page/audio/play_queue.js")),
+    File("audio/playback.js", JAVASCRIPT, include_bytes!("page/audio/playback.js")),
+    File("audio/resampler.js", JAVASCRIPT, include_bytes!("page/audio/resampler.js")),
+    File("audio/speaker.js", JAVASCRIPT, include_bytes!("page/audio/speaker.js")),
+    File("calls.js", JAVASCRIPT, include_bytes!("page/calls.js")),
+    File("codes.js", JAVASCRIPT, include_bytes!("page/codes.js")),
+    File("conversation.js", JAVASCRIPT, include_bytes!("page/conversation.js")),
+    File("diagnosis.js", JAVASCRIPT, include_bytes!("page/diagnosis.js")),
+    File("emitter.js", JAVASCRIPT, include_bytes!("page/emitter.js")),
+    File("history.js", JAVASCRIPT, include_bytes!("page/history.js")),
     File("icon.svg", SVG, include_bytes!("page/icon.svg")),
     File("index.html", HTML, include_bytes!("page/index.html")),
     File("main.js", JAVASCRIPT, include_bytes!("page/main.js")),
+    File("members.js", JAVASCRIPT, include_bytes!("page/members.js")),
+    File("session.js", JAVASCRIPT, include_bytes!("page/session.js")),
     File("style.css", CSS, include_bytes!("page/style.css")),
+    File("timeline.js", JAVASCRIPT, include_bytes!("page/timeline.js")),
+    File("turns.js", JAVASCRIPT, include_bytes!("page/turns.js")),
+    File("words.js", JAVASCRIPT, include_bytes!("page/words.js")),
 ];
 
 const CSS: &str = "text/css; charset=utf-8";
