@@ -95,7 +95,7 @@ async function visit(stage, browser, name, body) {
 /** A page with a form: what is typed is answered, and the answer interrupted by the question; then it has so many lines. */
 function form(typed, spoken) {
   return async (page) => {
-    await until(`${page.name}: a form`, () => page.tab.page.$("form"));
+    await until(`${page.name}: a form that can be used`, () => page.tab.page.$("fieldset:enabled"));
     await page.click("Send");
     await page.shows(typed, "typed");
     await page.audible();
