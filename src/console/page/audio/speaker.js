@@ -22,6 +22,7 @@ export class Speaker {
   #options;
   #context;
   #node;
+  #gain;
   #closed = false;
   /** @type {((seconds: number) => void)[]} */
   #flushes = [];
@@ -54,7 +55,8 @@ export class Speaker {
     this.#context = context;
     this.#node = node;
     node.port.onmessage = ({ data }) => this.#hear(data);
-    node.connect(context.destination);
+    this.#gain = context.createGain();
+    node.connect(this.#gain).connect(context.destination);
     // A telephone call, or another tab, may suspend it.
     context.onstatechange = () => {
       if (!this.#closed && context.state !== "running") this.resume();
@@ -65,6 +67,12 @@ export class Speaker {
   /** Whether it sounds: not before the user has clicked or pressed a key. */
   get running() {
     return this.#context.state === "running";
+  }
+
+  /** How loud it is, from 0 to 1. Levels stay those of what comes. */
+  set volume(/** @type {number} */ volume) {
+    // Its square, as ears hear it; over some 15 ms, so that nothing clicks.
+    this.#gain.gain.setTargetAtTime(volume ** 2, this.#context.currentTime, 0.005);
   }
 
   /** Tries again to sound, such as at the user's next click. */

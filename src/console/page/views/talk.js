@@ -1,0 +1,126 @@
+// The conversation as a log: who said what when, typed or spoken, where the agent was cut off, and what happened between.
+// Knows nothing of messages and connections; it is told which lines there are.
+
+import { find, icon, make } from "../dom.js";
+import { clock, dateOf } from "./time.js";
+
+/** @typedef {import("../conversation.js").Line} Line */
+/** @typedef {"typed" | "spoken" | ""} How */
+
+/** So near its end the log follows what is added, px. */
+const NEAR = 96;
+
+export class Talk {
+  #log = find("log", HTMLElement);
+  #empty = find("talk-empty", HTMLElement);
+  #title = find("empty-title", HTMLElement);
+  #text = find("empty-text", HTMLElement);
+  #chips = find("chips", HTMLElement);
+  #latest = find("log-latest", HTMLButtonElement);
+  /** @type {Map<number, HTMLElement>} */
+  #shown = new Map();
+  #how;
+  #follows = true;
+
+  /**
+   * @param {object} options
+   * @param {readonly string[]} options.suggestions
+   * @param {(text: string) => void} options.onSuggestion
+   * @param {(line: Line) => How} options.how how a line of the user came about
+   */
+  constructor({ suggestions, onSuggestion, how }) {
+    this.#how = how;
+    const chips = suggestions.map((text) => {
+      const chip = make("button", { type: "button", class: "chip" }, text);
+      chip.addEventListener("click", () => onSuggestion(text));
+      return make("li", {}, chip);
+    });
+    this.#chips.replaceChildren(...chips);
+    this.#log.addEventListener("scroll", () => this.#watch(), { passive: true });
+    new ResizeObserver(() => this.#follows && this.#scroll()).observe(this.#log);
+    this.#latest.addEventListener("click", () => {
+      this.#follows = true;
+      this.#scroll();
+      this.#log.focus();
+    });
+  }
+
+  /**
+   * @param {Line} line
+   * @param {"added" | "changed" | "removed"} change
+   */
+  show(line, change) {
+    const before = this.#shown.get(line.id);
+    if (change === "removed") {
+      before?.remove();
+      this.#shown.delete(line.id);
+    } else {
+      const element = line.role === "notice" ? notice(line) : this.#said(line);
+      if (before) before.replaceWith(element);
+      else this.#log.append(element);
+      this.#shown.set(line.id, element);
+    }
+    if (line.role === "user") this.#chips.hidden = true;
+    this.#empty.hidden = this.#shown.size > 0;
+    if (this.#follows) this.#scroll();
+  }
+
+  clear() {
+    for (const element of this.#shown.values()) element.remove();
+    this.#shown.clear();
+    this.#empty.hidden = this.#chips.hidden = false;
+    this.#follows = true;
+  }
+
+  /**
+   * What an empty log says.
+   * @param {string} title
+   * @param {string} text
+   */
+  invite(title, text) {
+    this.#title.textContent = title;
+    this.#text.textContent = text;
+  }
+
+  /** @param {Line} line */
+  #said(line) {
+    const user = line.role === "user";
+    const how = user ? this.#how(line) : "";
+    const at = make("time", { datetime: dateOf(line.at).toISOString() }, clock(line.at));
+    const by = make(
+      "p",
+      { class: "by" },
+      make("b", {}, user ? "You" : "Agent"),
+      ...(how ? [make("span", {}, how)] : []),
+      at,
+    );
+    const waits = line.pending && line.text === "";
+    const said = make("p", { class: waits ? "said waits" : "said" }, waits ? "…" : line.text);
+    const turn = make("div", { class: `turn of-${line.role}${line.pending ? " pending" : ""}` }, by, said);
+    if (waits) said.setAttribute("aria-hidden", "true");
+    if (line.interrupted) turn.append(make("p", { class: "mark-cut" }, "interrupted"));
+    return turn;
+  }
+
+  #watch() {
+    this.#follows = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < NEAR;
+    this.#latest.hidden = this.#follows;
+  }
+
+  #scroll() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+}
+
+/** @param {Line} line */
+function notice({ text, advice, level, code }) {
+  const words = make(
+    "p",
+    {},
+    make("b", {}, text),
+    ...(advice ? [` ${advice}`] : []),
+    ...(code ? [" ", make("code", {}, code)] : []),
+  );
+  const sign = level === "info" ? [] : [icon(level === "error" ? "error" : "warning", "sign")];
+  return make("div", { class: `notice ${level}` }, ...sign, words);
+}
