@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 use ring::digest::{SHA256, digest};
 
 /// Every file of `page/`, by its path there.
-const FILES: [File; 23] = [
+const FILES: [File; 45] = [
+    File("activity.js", JAVASCRIPT, include_bytes!("page/activity.js")),
     File("address.js", JAVASCRIPT, include_bytes!("page/address.js")),
     File("audio/capture.js", JAVASCRIPT, include_bytes!("page/audio/capture.js")),
     File("audio/framer.js", JAVASCRIPT, include_bytes!("page/audio/framer.js")),
@@ -19,16 +20,37 @@ const FILES: [File; 23] = [
     File("codes.js", JAVASCRIPT, include_bytes!("page/codes.js")),
     File("conversation.js", JAVASCRIPT, include_bytes!("page/conversation.js")),
     File("diagnosis.js", JAVASCRIPT, include_bytes!("page/diagnosis.js")),
+    File("dom.js", JAVASCRIPT, include_bytes!("page/dom.js")),
     File("emitter.js", JAVASCRIPT, include_bytes!("page/emitter.js")),
+    File("functions.js", JAVASCRIPT, include_bytes!("page/functions.js")),
+    File("gateway.js", JAVASCRIPT, include_bytes!("page/gateway.js")),
     File("history.js", JAVASCRIPT, include_bytes!("page/history.js")),
     File("icon.svg", SVG, include_bytes!("page/icon.svg")),
     File("index.html", HTML, include_bytes!("page/index.html")),
     File("main.js", JAVASCRIPT, include_bytes!("page/main.js")),
     File("members.js", JAVASCRIPT, include_bytes!("page/members.js")),
+    File("panels.css", CSS, include_bytes!("page/panels.css")),
     File("session.js", JAVASCRIPT, include_bytes!("page/session.js")),
+    File("settings.js", JAVASCRIPT, include_bytes!("page/settings.js")),
+    File("sound.js", JAVASCRIPT, include_bytes!("page/sound.js")),
+    File("storage.js", JAVASCRIPT, include_bytes!("page/storage.js")),
     File("style.css", CSS, include_bytes!("page/style.css")),
+    File("theme.js", JAVASCRIPT, include_bytes!("page/theme.js")),
     File("timeline.js", JAVASCRIPT, include_bytes!("page/timeline.js")),
     File("turns.js", JAVASCRIPT, include_bytes!("page/turns.js")),
+    File("views/calls.js", JAVASCRIPT, include_bytes!("page/views/calls.js")),
+    File("views/composer.js", JAVASCRIPT, include_bytes!("page/views/composer.js")),
+    File("views/connection.js", JAVASCRIPT, include_bytes!("page/views/connection.js")),
+    File("views/keyboard.js", JAVASCRIPT, include_bytes!("page/views/keyboard.js")),
+    File("views/latencies.js", JAVASCRIPT, include_bytes!("page/views/latencies.js")),
+    File("views/line.js", JAVASCRIPT, include_bytes!("page/views/line.js")),
+    File("views/meters.js", JAVASCRIPT, include_bytes!("page/views/meters.js")),
+    File("views/raw.js", JAVASCRIPT, include_bytes!("page/views/raw.js")),
+    File("views/setup.js", JAVASCRIPT, include_bytes!("page/views/setup.js")),
+    File("views/status.js", JAVASCRIPT, include_bytes!("page/views/status.js")),
+    File("views/talk.js", JAVASCRIPT, include_bytes!("page/views/talk.js")),
+    File("views/time.js", JAVASCRIPT, include_bytes!("page/views/time.js")),
+    File("views/voice.js", JAVASCRIPT, include_bytes!("page/views/voice.js")),
     File("words.js", JAVASCRIPT, include_bytes!("page/words.js")),
 ];
 
