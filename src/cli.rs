@@ -1,5 +1,6 @@
 //! The command line: what may be said, and what each command does.
 
+mod console;
 mod replay;
 mod signals;
 
@@ -131,6 +132,7 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     }
     let tls = config.server.tls.clone();
     let token = if config.auth.mode == AuthMode::None { "" } else { "?token=TOKEN" };
+    let console = config.console.enabled.then(|| config.auth.allowed_origins.clone());
     let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
     let server = match Server::bind(config) {
         Ok(server) => server,
@@ -147,6 +149,15 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
     announce(&format!("voxbridge {} listening on {http}://{address}", env!("CARGO_PKG_VERSION")));
     if let Some(admin) = server.admin_address() {
         announce(&format!("health, readiness and metrics on http://{admin}"));
+    }
+    if let Some(allowed_origins) = console {
+        announce(&format!(
+            "open: {} (console: talk to the backends in a browser)",
+            console::url(http, address)
+        ));
+        if let Some(origin) = console::unlisted_origin(http, address, &allowed_origins) {
+            log::info!(origin; "the console may not connect if it is opened here: its origin is not in auth.allowed_origins");
+        }
     }
     let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {

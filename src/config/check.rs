@@ -16,10 +16,10 @@ use super::check_paths::{names, paths, self_urls, urls};
 use super::check_proxies::{trusted_proxies, whoever};
 use super::check_recording::{recorded_audio, recording};
 use super::error::ConfigError;
-use super::raw::{RawConfig, RawLogging, RawServer, RawSimulator};
+use super::raw::{RawConfig, RawConsole, RawLogging, RawServer, RawSimulator};
 use super::reader::{Origin, Reader};
 use super::{
-    AuthMode, Config, Limits, LogFormat, Logging, Server, Simulator, Target, TurnDetection, address,
+    AuthMode, Config, Console, Limits, LogFormat, Logging, Server, Simulator, Target, TurnDetection, address,
 };
 use crate::tls::{CertificateFiles, Unusable};
 
@@ -33,6 +33,7 @@ pub(super) fn check(
     let logging = logging(&raw.logging, &Reader::new(origin, "logging"))?;
     let auth_reader = Reader::new(origin, "auth");
     let auth = auth(&raw.auth, &auth_reader, environment)?;
+    let console = console(&raw.console, &Reader::new(origin, "console"))?;
     let limits_reader = Reader::new(origin, "limits");
     let limits = limits(&raw.limits, &limits_reader, &Limits::default())?;
     let process = process(&raw.limits, &limits_reader)?;
@@ -101,7 +102,7 @@ pub(super) fn check(
             "any page in a browser that reaches the listener may call the functions of [[functions.route]]";
         warnings.push(format!("auth.allowed_origins: {reason}"));
     }
-    Ok(Config { server, logging, auth, limits, process, functions, simulator, backends, warnings })
+    Ok(Config { server, logging, auth, console, limits, process, functions, simulator, backends, warnings })
 }
 
 fn server(raw: &RawServer, reader: &Reader<'_>) -> Result<Server, ConfigError> {
@@ -166,6 +167,10 @@ fn logging(raw: &RawLogging, reader: &Reader<'_>) -> Result<Logging, ConfigError
         raw,
         reader,
     )
+}
+
+fn console(raw: &RawConsole, reader: &Reader<'_>) -> Result<Console, ConfigError> {
+    Ok(Console { enabled: reader.flag(&raw.enabled, "enabled", Console::default().enabled)? })
 }
 
 fn simulator(raw: &RawSimulator, reader: &Reader<'_>) -> Result<Simulator, ConfigError> {

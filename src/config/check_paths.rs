@@ -45,7 +45,7 @@ pub(super) fn paths<'b>(
             }
             own.push(path);
             for served in backend.served_by(path) {
-                if OWN_PATHS.contains(&&*served) || served.starts_with(SIMULATORS) {
+                if is_own(&served) {
                     let reason = format!("{} a path of voxbridge itself", said(path, &served));
                     return Err(reader.error(&key, reason));
                 }
@@ -87,6 +87,12 @@ pub(super) fn self_urls(
     Ok(())
 }
 
+/// Whether the server answers a path itself, now or with another configuration: so a section that is switched on takes
+/// no backend's path away.
+fn is_own(path: &str) -> bool {
+    OWN_PATHS.contains(&path) || [SIMULATORS, CONSOLE].iter().any(|own| path.starts_with(own))
+}
+
 /// Where a backend's upstream is, by the key that says it.
 pub(super) fn urls(backend: &Backend) -> impl Iterator<Item = (&'static str, &BackendUrl)> {
     let transcription = backend.deepgram().and_then(|deepgram| deepgram.transcription_url.as_ref());
@@ -112,6 +118,7 @@ fn said(path: &str, served: &str) -> String {
 }
 
 /// What the server answers itself: HTTP and operation.
-const OWN_PATHS: [&str; 7] =
-    ["/", "/health", "/ready", "/metrics", "/v1/backends", "/function-call", "/v1/auth/grant"];
+const OWN_PATHS: [&str; 8] =
+    ["/", "/console", "/health", "/ready", "/metrics", "/v1/backends", "/function-call", "/v1/auth/grant"];
+const CONSOLE: &str = "/console/";
 const SIMULATORS: &str = "/sim/";

@@ -82,6 +82,8 @@ pub struct Config {
     pub logging: Logging,
     /// `[auth]`.
     pub auth: Auth,
+    /// `[console]`.
+    pub console: Console,
     /// `[limits]`.
     pub limits: Limits,
     /// What `[limits]` says of all connections together.
@@ -148,6 +150,13 @@ pub enum LogFormat {
     Text,
     /// For programs: one object.
     Json,
+}
+
+/// The page that talks to the backends from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Console {
+    /// Whether it is served.
+    pub enabled: bool,
 }
 
 /// Bounds of one connection. Sizes are in bytes.
@@ -269,6 +278,12 @@ impl Default for Logging {
             record_session_bytes: 64 << 20,
             record_total_bytes: 1 << 30,
         }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

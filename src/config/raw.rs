@@ -19,6 +19,7 @@ pub(super) struct RawConfig {
     pub(super) server: RawServer,
     pub(super) logging: RawLogging,
     pub(super) auth: RawAuth,
+    pub(super) console: RawConsole,
     pub(super) limits: RawLimits,
     pub(super) functions: RawFunctions,
     pub(super) simulator: RawSimulator,
@@ -93,6 +94,12 @@ pub(super) struct RawJwt {
     pub(super) audience: Raw,
     pub(super) leeway_s: Raw,
     pub(super) max_grant_ttl_s: Raw,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a table")]
+pub(super) struct RawConsole {
+    pub(super) enabled: Raw,
 }
 
 #[derive(Debug, Default, Deserialize)]

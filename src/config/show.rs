@@ -19,8 +19,18 @@ use super::{
 /// The whole configuration.
 pub(super) fn config(config: &Config) -> String {
     let mut out = Toml::default();
-    let Config { server, logging, auth, limits, process, functions, simulator, backends, warnings: _ } =
-        config;
+    let Config {
+        server,
+        logging,
+        auth,
+        console,
+        limits,
+        process,
+        functions,
+        simulator,
+        backends,
+        warnings: _,
+    } = config;
     out.table("[server]");
     out.key("host", quoted(&server.host));
     out.key("port", server.port);
@@ -47,6 +57,8 @@ pub(super) fn config(config: &Config) -> String {
     out.key("record_total_bytes", logging.record_total_bytes);
     out.table("[auth]");
     out.0 += &show_auth::auth(auth);
+    out.table("[console]");
+    out.key("enabled", console.enabled);
     out.table("[limits]");
     out.0 += &limits_of(limits);
     out.key("process_bytes", process.bytes);

@@ -66,6 +66,7 @@ impl Config {
             ("[server]", self.server != earlier.server),
             ("[logging]", self.logging != earlier.logging),
             ("[auth]", self.auth != earlier.auth),
+            ("[console]", self.console != earlier.console),
             ("[limits]", (&self.limits, &self.process) != (&earlier.limits, &earlier.process)),
             ("[functions]", self.functions != earlier.functions),
         ];

@@ -11,7 +11,7 @@ use actix_web::{
 };
 
 use super::http::{no_method, not_found};
-use crate::console;
+use crate::{config::Config, console};
 
 /// The methods of each path.
 const METHODS: &str = "GET, HEAD";
@@ -43,9 +43,10 @@ pub(super) fn resource() -> Resource {
     web::resource(["/", "/console/{file:.*}"]).default_service(web::to(file))
 }
 
-async fn file(request: HttpRequest) -> HttpResponse {
+async fn file(request: HttpRequest, config: web::Data<Config>) -> HttpResponse {
     // As the router has decoded it.
-    let Some(file) = console::at(request.match_info().as_str()) else { return not_found(request).await };
+    let file = console::at(request.match_info().as_str()).filter(|_| config.console.enabled);
+    let Some(file) = file else { return not_found(request).await };
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return no_method(&request, METHODS);
     }

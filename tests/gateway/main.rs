@@ -10,6 +10,7 @@ mod audio;
 mod azure;
 mod canary;
 mod client_input;
+mod console;
 mod dialling;
 mod drain;
 mod endings;

@@ -18,6 +18,7 @@ fn the_embedded_default_has_every_default_and_the_simulator() {
         server: Server::default(),
         logging: Logging::default(),
         auth: Auth::default(),
+        console: Console { enabled: true },
         limits: Limits::default(),
         process: ProcessLimits::default(),
         functions: Arc::default(),
@@ -38,12 +39,21 @@ fn the_embedded_default_has_every_default_and_the_simulator() {
 }
 
 #[test]
+fn what_only_looks_like_the_consoles_path_is_a_backends() {
+    for path in ["/consoles", "/console-2", "/Console/x", "/a/console/", "/console.js"] {
+        let config = load(&BACKEND.replace("\"/a\"", &format!("\"{path}\"")));
+        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).backends[0].path, path);
+    }
+}
+
+#[test]
 fn defaults_are_those_documented() {
     let config = load(BACKEND).expect("four keys");
     assert_eq!((config.server.host.as_str(), config.server.port), ("127.0.0.1", 8080));
     assert_eq!((config.server.workers, config.server.max_sessions), (0, 5000));
     assert_eq!((config.logging.level, config.logging.log_content), (LevelFilter::Info, false));
     assert!(!config.simulator.enabled);
+    assert!(config.console.enabled);
     let limits = &config.limits;
     assert_eq!((limits.before_ready_bytes, limits.leg_bytes), (2_097_152, 4_194_304));
     assert_eq!((limits.max_message_bytes, limits.max_upstream_message_bytes), (1_048_576, 33_554_432));

@@ -250,7 +250,7 @@ fn neither_tokens_nor_keys_are_printed() {
     let text = jwt(&format!("secret = \"{SECRET}\"\nsigning_key = {RSA_PRIVATE:?}\n{entry}"));
     let config = load(&text).expect("it is accepted");
     let shown = config.show();
-    let auth = shown.split("\n[limits]").next().and_then(|text| text.split("[auth]\n").nth(1));
+    let auth = shown.split("\n[console]").next().and_then(|text| text.split("[auth]\n").nth(1));
     assert_eq!(
         auth,
         Some(

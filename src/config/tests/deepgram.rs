@@ -267,6 +267,7 @@ fn paths_collide_with_all_that_is_served() {
             DEEPGRAM.replace("/dg", "/sim"),
             "backends[0].path: \"/sim\" also serves \"/sim/agent\", which is a path of voxbridge itself",
         ),
+        (DEEPGRAM.replace("/dg", "/console"), "backends[0].path: \"/console\" is a path of voxbridge itself"),
     ] {
         refuses(&text, &[], &format!("my.toml: {expected}"));
     }

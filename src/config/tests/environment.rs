@@ -25,6 +25,7 @@ fn sections_and_types_follow_the_key() {
             ("VOXBRIDGE__LOGGING__LOG_CONTENT", "TRUE"),
             ("VOXBRIDGE__LOGGING__LEVEL", "debug"),
             ("VOXBRIDGE__LOGGING__FORMAT", "json"),
+            ("VOXBRIDGE__CONSOLE__ENABLED", "false"),
             ("VOXBRIDGE__LIMITS__IDLE_TIMEOUT_S", "0"),
             ("VOXBRIDGE__SIMULATOR__OPENAI__DELAY_MS", "5"),
             ("VOXBRIDGE__AUTH__ALLOWED_ORIGINS", "https://a, http://b:1"),
@@ -40,6 +41,7 @@ fn sections_and_types_follow_the_key() {
     assert_eq!((config.server.host.as_str(), config.server.port), ("localhost", 9000));
     assert_eq!((config.logging.level, config.logging.format), (LevelFilter::Debug, LogFormat::Json));
     assert!(config.logging.log_content);
+    assert!(!config.console.enabled);
     assert_eq!(config.limits.idle_timeout, None);
     assert_eq!(config.simulator.openai["delay_ms"], "5");
     assert_eq!(config.auth.allowed_origins, ["https://a", "http://b:1"]);

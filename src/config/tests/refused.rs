@@ -30,6 +30,7 @@ fn unknown_keys_come_first() {
         ("[functions]\nmax_qeued = 1\n", "functions.max_qeued"),
         ("[[functions.route]]\nname = \"f\"\n", "functions.route[0].name"),
         ("[simulator.azure]\nx = 1\n", "simulator.azure"),
+        ("[console]\npath = \"/x\"\n", "console.path"),
         (
             "[[backends]]\nname = \"a\"\ndeferred_respnse_timeout_ms = 1\n",
             "backends[0].deferred_respnse_timeout_ms",
@@ -76,6 +77,7 @@ fn values_of_the_wrong_type() {
         ("[server]\nhost = 5\n", "server.host: expected text, found an integer"),
         ("[server]\nhost = [\"a\"]\n", "server.host: expected text, found a list"),
         ("[server]\nhost = { a = 1 }\n", "server.host: expected text, found a table"),
+        ("[console]\nenabled = 1\n", "console.enabled: expected true or false, found an integer"),
         ("[logging]\nlog_content = \"yes\"\n", "logging.log_content: expected true or false, found \"yes\""),
         (
             "[simulator.openai]\nx = [1]\n",
@@ -363,12 +365,19 @@ fn names_and_paths_collide() {
     ] {
         refuses(&text, &[], &format!("my.toml: {expected}"));
     }
-    for own in
-        ["/", "/health", "/ready", "/metrics", "/v1/backends", "/function-call", "/v1/auth/grant", "/sim/x"]
+    let services =
+        ["/", "/health", "/ready", "/metrics", "/v1/backends", "/function-call", "/v1/auth/grant", "/sim/x"];
+    // Also where they are switched off, as the simulators are here.
+    let console = ["/console", "/console/", "/console/main.js", "/console/no/such.file"];
+    for (own, more) in services
+        .iter()
+        .chain(&console)
+        .map(|own| (own, ""))
+        .chain(console.iter().map(|own| (own, "[console]\nenabled = false\n")))
     {
         let reason = format!("\"{own}\" is a path of voxbridge itself");
         refuses(
-            &format!("{BACKEND}aliases = [\"/b\", \"{own}\"]\n"),
+            &format!("{more}{BACKEND}aliases = [\"/b\", \"{own}\"]\n"),
             &[],
             &format!("my.toml: backends[0].aliases[1]: {reason}"),
         );

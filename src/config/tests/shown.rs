@@ -35,6 +35,9 @@ mode = "none"
 allow_anonymous = false
 allowed_origins = []
 
+[console]
+enabled = true
+
 [limits]
 before_ready_bytes = 2097152
 leg_bytes = 4194304

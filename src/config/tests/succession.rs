@@ -65,6 +65,7 @@ fn the_difference_is_told_in_a_few_words() {
     assert_eq!(of(TOKENS, ""), "sections changed: [auth]");
     let [server, logging] = ["[server]\nmax_sessions = 1\n", "[logging]\nlevel = \"debug\"\n"];
     assert_eq!(of(&format!("{server}{logging}"), ""), "sections changed: [server], [logging]");
+    assert_eq!(of("[console]\nenabled = false", ""), "sections changed: [console]");
     assert_eq!(of("[limits]\nprocess_bytes = 1048576", ""), "sections changed: [limits]");
     // What is said for all holds for each.
     let first = config("").backends[0].name.clone();

@@ -1,0 +1,3 @@
+//! The gateway's side of the console. What the page does, `tests/browser` has.
+
+mod files;
