@@ -5,7 +5,7 @@ use prometheus::IntCounter;
 use super::families::Families;
 
 /// Every word, of all paths and of the guard in front of them.
-pub const REFUSALS: [&str; 32] = [
+pub const REFUSALS: [&str; 33] = [
     "backend_not_allowed",
     "bad_handshake",
     "bad_request",
@@ -23,6 +23,7 @@ pub const REFUSALS: [&str; 32] = [
     "invalid_name",
     "message_too_large",
     "method_not_allowed",
+    "no_origin_listed",
     "no_transcription",
     "not_found",
     "origin_not_allowed",

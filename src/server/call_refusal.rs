@@ -14,6 +14,8 @@ use crate::identity::Stranger;
 pub(super) enum Refusal {
     /// The page is of an origin that is not allowed.
     Origin,
+    /// Pages may connect, but none is listed that could call functions: who may not connect either is told another word.
+    Unlisted,
     /// The method is neither `POST` nor `OPTIONS`.
     Method,
     /// The program stops.
@@ -51,6 +53,7 @@ impl Refuse for Refusal {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Origin => (403, "origin_not_allowed"),
+            Self::Unlisted => (403, "no_origin_listed"),
             Self::Method => (405, "method_not_allowed"),
             Self::Stopping => (503, "stopping"),
             Self::Stranger(stranger) => stranger.status_and_code(),
@@ -79,6 +82,7 @@ impl Refuse for Refusal {
             Self::Body(unread) => unread.header(),
             Self::Stranger(stranger) => stranger.header(),
             Self::Origin
+            | Self::Unlisted
             | Self::Stopping
             | Self::Function
             | Self::NoObject
@@ -117,6 +121,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Origin => f.write_str("pages of this origin may not call functions"),
+            Self::Unlisted => f.write_str("no page is listed that may call functions"),
             Self::Method => f.write_str("this path takes POST"),
             Self::Stopping => f.write_str("the gateway is going away"),
             Self::Stranger(stranger) => stranger.fmt(f),
@@ -142,6 +147,7 @@ mod tests {
     fn some_statuses_have_a_header_of_their_own() {
         for (refusal, header) in [
             (Refusal::Origin, None),
+            (Refusal::Unlisted, None),
             (Refusal::Method, Some(("allow", METHODS))),
             (Refusal::Stopping, Some(("retry-after", RETRY_AFTER))),
             (Refusal::Stranger(Stranger::Missing), Some(("www-authenticate", "Bearer"))),

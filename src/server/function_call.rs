@@ -65,6 +65,8 @@ async fn handle(
         Shared { limit: config.limits.max_message_bytes, pool, counted, sessions, readers, identities };
     let answer = if verdict == Verdict::Refused {
         Err(Refusal::Origin)
+    } else if verdict == Verdict::Unlisted {
+        Err(Refusal::Unlisted)
     } else if request.method() == Method::OPTIONS {
         line.ended = Ended::Preflight;
         Ok(preflight())
@@ -170,7 +172,7 @@ fn allow(verdict: &Verdict, headers: &mut HeaderMap) {
             headers.insert(header::VARY, HeaderValue::from_static("origin"));
             origin.clone()
         }
-        Verdict::NoPage | Verdict::Refused => return,
+        Verdict::NoPage | Verdict::Refused | Verdict::Unlisted => return,
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));

@@ -66,7 +66,8 @@ async fn handle(
     if !identities.can_grant() {
         return not_found(request).await;
     }
-    let granted = if origins.judge_call(request.headers()) == Verdict::Refused {
+    let verdict = origins.judge_call(request.headers());
+    let granted = if matches!(verdict, Verdict::Refused | Verdict::Unlisted) {
         Err(Refusal::Origin)
     } else if request.method() != Method::POST {
         Err(Refusal::Method)

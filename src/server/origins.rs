@@ -24,6 +24,8 @@ pub(super) enum Verdict {
     NoPage,
     /// A page that may not.
     Refused,
+    /// A page that may connect, as any may, and no more: for that it would have to be listed, and none is.
+    Unlisted,
 }
 
 impl Origins {
@@ -37,7 +39,7 @@ impl Origins {
     pub(super) fn judge_call(&self, headers: &HeaderMap) -> Verdict {
         match self.judge(headers) {
             Verdict::Any if self.any_may_call => Verdict::Any,
-            Verdict::Any if headers.contains_key(header::ORIGIN) => Verdict::Refused,
+            Verdict::Any if headers.contains_key(header::ORIGIN) => Verdict::Unlisted,
             Verdict::Any => Verdict::NoPage,
             verdict => verdict,
         }
@@ -86,7 +88,7 @@ mod tests {
         for origins in [&[][..], &["https://a.example"], &["null"]] {
             assert_eq!(of(&[], AuthMode::None).judge_call(&headers(origins)), Verdict::Any);
             assert_eq!(of(&[], AuthMode::Tokens).judge(&headers(origins)), Verdict::Any, "it may connect");
-            let expected = if origins.is_empty() { Verdict::NoPage } else { Verdict::Refused };
+            let expected = if origins.is_empty() { Verdict::NoPage } else { Verdict::Unlisted };
             assert_eq!(of(&[], AuthMode::Tokens).judge_call(&headers(origins)), expected);
         }
         let listing = of(&["https://a.example"], AuthMode::Tokens);

@@ -134,7 +134,7 @@ async fn a_page_is_judged_before_its_token() {
     assert_eq!(answer.status, 101, "with an empty list any page may connect");
     let headers = format!("{page}{}", authorization(SERVER));
     let call = http::post(stage.gateway.port(), "/function-call", &headers, CALL).await;
-    assert_eq!((call.status, call.json()["code"].as_str()), (403, Some("origin_not_allowed")));
+    assert_eq!((call.status, call.json()["code"].as_str()), (403, Some("no_origin_listed")));
     let grant = http::post(stage.gateway.port(), "/v1/auth/grant", &headers, "{}").await;
     assert_refused(&grant, 403, "origin_not_allowed", "a grant");
 }
