@@ -30,9 +30,13 @@ const HEADERS: [(&str, &str); 7] = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     (
+        // Features that Chromium has known for long: of one that it does not know it complains.
         "permissions-policy",
-        "microphone=(self), accelerometer=(), autoplay=(self), bluetooth=(), camera=(), display-capture=(), \
-         fullscreen=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), midi=(), payment=(), serial=(), usb=()",
+        "microphone=(self), autoplay=(self), accelerometer=(), camera=(), clipboard-read=(), \
+         display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), \
+         hid=(), idle-detection=(), local-fonts=(), magnetometer=(), midi=(), payment=(), \
+         picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), \
+         sync-xhr=(), usb=(), xr-spatial-tracking=()",
     ),
     // Kept, but asked for each time: another version of the program has other files.
     ("cache-control", "no-cache"),

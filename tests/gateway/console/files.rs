@@ -61,6 +61,7 @@ fn assert_headers(answer: &Answer, what: &str) {
     let features = answer.header("permissions-policy").expect("a policy of features");
     let allowed: Vec<_> = features.split(", ").filter(|feature| !feature.ends_with("=()")).collect();
     assert_eq!(allowed, ["microphone=(self)", "autoplay=(self)"], "{what}");
+    assert!(features.contains(" camera=()") && features.contains(" geolocation=()"), "{features}");
     for name in ["set-cookie", "access-control-allow-origin"] {
         assert_eq!(answer.header(name), None, "{what}");
     }
