@@ -228,7 +228,8 @@ export class Conversation extends Emitter {
     }
     this.#expected.delete(line.id);
     // What was typed before the greeting was there is taken after it.
-    if (turn?.began === "typed" && line !== this.lines.at(-1)) {
+    const later = this.lines.slice(this.lines.indexOf(line) + 1);
+    if (turn?.began === "typed" && later.some(({ id }) => !this.#expected.has(id))) {
       this.#removeLine(line);
       this.#addLine({ role: "user", text, turn: turn.id, at: line.at });
       return;
