@@ -78,7 +78,7 @@ new Theme();
 const voice = new Voice({ onMicrophone: toggleMicrophone, onVolume: (volume) => sound.setVolume(volume) });
 sound.setVolume(voice.volume);
 const setup = new Setup({ onToken: loadBackends });
-const status = new Status({ onReconnect: connect });
+const status = new Status({ onReconnect: connect, onNew: forget });
 const connection = new Connection({
   onConnect: connect,
   onDisconnect: () => session?.close(),
@@ -104,13 +104,10 @@ new Keyboard({
   KeyS: () => voice.toggleSound(),
   KeyN: () => composer.focus(),
 });
-const newConversation = find("new-conversation", HTMLButtonElement);
-newConversation.addEventListener("click", forget);
 copies(find("request-copy", HTMLButtonElement), () => requestId);
 
 conversation.on("line", ({ line, change }) => {
   talk.show(line, change);
-  newConversation.hidden = connected();
 });
 conversation.on("turn", ({ turn, change }) => latencies.show(turn, change));
 conversation.on("call", ({ call, change }) => {
@@ -238,7 +235,6 @@ async function end(ended) {
   const code = ended.byUs || refused ? "" : `close ${ended.code}${said ? `, ${said}` : ""}`;
   const offer = conversation.history().length > 0 ? "Reconnect goes on where it ended." : "";
   status.end({ headline: words.headline, advice: words.advice || offer, code, failed });
-  newConversation.hidden = conversation.lines.length === 0;
 }
 
 /** Shows how the connection stands, wherever that is shown. */
@@ -250,10 +246,8 @@ function showStanding() {
   composer.setConnected(open || state === "connecting");
   raw.setConnected(open);
   voice.setPossible(open || state === "connecting");
-  newConversation.hidden = connected() || conversation.lines.length === 0;
-  if (state === "connecting" || state === "settling")
-    status.say("waiting", `Connecting to ${connectedTo.backend}`);
-  if (state === "open") status.say("open", `Connected to ${connectedTo.backend}`);
+  if (state === "connecting" || state === "settling") status.say("waiting", "Connecting");
+  if (state === "open") status.say("open", "Connected");
   if (state === "closing") status.say("waiting", "Disconnecting");
   if (state === "open") status.setActivity(activity.doing);
   if (connected()) talk.invite("You are connected", "Switch on the microphone and speak, or type a message.");

@@ -19,12 +19,14 @@ export class Status {
   #code = find("status-code", HTMLElement);
   #activity = find("activity", HTMLElement);
   #reconnect = find("reconnect", HTMLButtonElement);
+  #afresh = find("new-conversation", HTMLButtonElement);
   /** @type {Standing} */
   #standing = "idle";
 
-  /** @param {{ onReconnect: () => void }} handlers */
-  constructor({ onReconnect }) {
+  /** @param {{ onReconnect: () => void, onNew: () => void }} handlers */
+  constructor({ onReconnect, onNew }) {
     this.#reconnect.addEventListener("click", onReconnect);
+    this.#afresh.addEventListener("click", onNew);
   }
 
   /**
@@ -33,7 +35,7 @@ export class Status {
    */
   say(standing, title) {
     this.#show(standing, title, "", "");
-    this.#reconnect.hidden = true;
+    this.#reconnect.hidden = this.#afresh.hidden = true;
     this.#strip.classList.remove("ended");
   }
 
@@ -55,7 +57,7 @@ export class Status {
    */
   end({ headline, advice, code, failed }) {
     this.#show(failed ? "failed" : "idle", headline, advice, code);
-    this.#reconnect.hidden = false;
+    this.#reconnect.hidden = this.#afresh.hidden = false;
     this.#strip.classList.add("ended");
   }
 
