@@ -59,3 +59,7 @@ test("neither typing nor a function call silences what plays", () => {
     "listening",
   ]);
 });
+
+test("an answer that fails is not waited for", () => {
+  assert.deepEqual(follow("typed", "AgentThinking", "Error"), ["thinking", "thinking", "listening"]);
+});

@@ -33,6 +33,10 @@ export class Activity {
       case "ConversationText":
         if (role === "user" && this.doing === "hearing") this.doing = "thinking";
         break;
+      case "Error":
+        // There will be no answer.
+        if (this.doing === "thinking") this.doing = "listening";
+        break;
       case "AgentAudioDone":
         // What was received may still be playing, or the user may have begun.
         if (!this.#audible && this.doing !== "hearing") this.doing = "listening";

@@ -102,7 +102,7 @@ new Keyboard({
   KeyK: () => (connected() ? session?.close() : connect()),
   KeyM: () => connected() && toggleMicrophone(),
   KeyS: () => voice.toggleSound(),
-  KeyN: () => composer.focus(),
+  KeyN: () => composer.focus(true),
 });
 copies(find("request-copy", HTMLButtonElement), () => requestId);
 
@@ -112,8 +112,14 @@ conversation.on("line", ({ line, change }) => {
 conversation.on("turn", ({ turn, change }) => latencies.show(turn, change));
 conversation.on("call", ({ call, change }) => {
   calls.show(call, change);
+  if (change !== "added" || !call.clientSide) return;
+  if (!isOwn(call.name))
+    conversation.note(
+      { text: `The agent waits for your answer to ${call.name}, under Function calls` },
+      call.askedAt,
+    );
   // After the message that asks was dealt with.
-  if (change === "added" && call.clientSide && isOwn(call.name))
+  else if (change === "added" && call.clientSide && isOwn(call.name))
     queueMicrotask(() => reply(call, run(call.name, call.arguments, surroundings), "page"));
 });
 conversation.on("cleared", () => {
@@ -142,6 +148,7 @@ async function loadBackends() {
     const { headline, advice } = wordsForRefusal(refusal.code);
     connection.show([], refusal.status === 401 ? "Token needed" : "Not available");
     if (!connected()) status.say("failed", headline);
+    showStanding();
     if (refusal.status === 401) setup.askForToken(`${headline}. ${advice}`);
     else setTimeout(loadBackends, ASK_AGAIN_MS);
   }
@@ -165,6 +172,7 @@ function connect() {
   activity = new Activity();
   sound.openSpeaker();
   follow(new Session({ path: connectedTo.path, token: connectedTo.token, settings }), context.length > 0);
+  composer.focus();
 }
 
 /**
@@ -230,11 +238,16 @@ async function end(ended) {
   const words = refused ? wordsForRefusal(await diagnose(connectedTo)) : wordsForEnding(ended);
   if (connected()) return; // somebody was quicker
   const failed = words.level === "error";
-  conversation.note({ text: words.headline, level: failed ? "error" : "info" }, at);
+  // An `Error` has a line already.
+  conversation.note(
+    { text: ended.error ? "The connection has ended" : words.headline, level: failed ? "error" : "info" },
+    at,
+  );
   const said = [ended.error?.code, ended.reason].filter(Boolean).join(": ");
   const code = ended.byUs || refused ? "" : `close ${ended.code}${said ? `, ${said}` : ""}`;
   const offer = conversation.history().length > 0 ? "Reconnect goes on where it ended." : "";
   status.end({ headline: words.headline, advice: words.advice || offer, code, failed });
+  showStanding();
 }
 
 /** Shows how the connection stands, wherever that is shown. */
@@ -250,8 +263,11 @@ function showStanding() {
   if (state === "open") status.say("open", "Connected");
   if (state === "closing") status.say("waiting", "Disconnecting");
   if (state === "open") status.setActivity(activity.doing);
-  if (connected()) talk.invite("You are connected", "Switch on the microphone and speak, or type a message.");
-  else talk.invite("Talk to your agent", "Press Connect, then say or type: “What time is it?”");
+  if (connected())
+    talk.invite("You are connected", "Switch on the microphone and speak, or type a message.", true);
+  else if (connection.chosen)
+    talk.invite("Talk to your agent", "Press Connect, then say or type: “What time is it?”", !status.ended);
+  else talk.invite("Talk to your agent", "There is no backend to connect to yet.", false);
 }
 
 /** @param {() => void} change of what the agent does */

@@ -3,6 +3,9 @@
 
 import { find } from "../dom.js";
 
+/** How many lines are seen at a time. */
+const LINES = 6;
+
 export class Composer {
   #text = find("message", HTMLTextAreaElement);
   #send = find("send", HTMLButtonElement);
@@ -15,6 +18,7 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
+    if (!CSS.supports("field-sizing", "content")) this.#text.addEventListener("input", () => this.#grow());
     this.#text.addEventListener("keydown", (event) => {
       // While an input method composes, Enter is its own.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -29,14 +33,20 @@ export class Composer {
     this.#text.placeholder = connected ? "Type a message" : "Connect to type a message";
   }
 
-  focus() {
-    this.#text.focus();
+  /** @param {boolean} [byKey] whether somebody asked for it; else not where it would bring up a keyboard on the screen */
+  focus(byKey = false) {
+    if (byKey || matchMedia("(pointer: fine)").matches) this.#text.focus();
+  }
+
+  #grow() {
+    this.#text.rows = Math.min(this.#text.value.split("\n").length, LINES);
   }
 
   #submit() {
     const text = this.#text.value.trim();
     if (text === "" || this.#text.disabled) return;
     this.#text.value = "";
+    this.#grow();
     this.#onText(text);
   }
 }

@@ -87,6 +87,7 @@ export class Connection {
   #showPaths() {
     const paths = this.chosen?.paths ?? [];
     this.#path.replaceChildren(...paths.map((path) => make("option", { value: path }, path)));
+    find("path-field", HTMLElement).hidden = paths.length === 0;
     this.#showPath();
   }
 }

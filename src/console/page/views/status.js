@@ -18,15 +18,14 @@ export class Status {
   #advice = find("status-advice", HTMLElement);
   #code = find("status-code", HTMLElement);
   #activity = find("activity", HTMLElement);
-  #reconnect = find("reconnect", HTMLButtonElement);
-  #afresh = find("new-conversation", HTMLButtonElement);
+  #ending = find("ending", HTMLElement);
   /** @type {Standing} */
   #standing = "idle";
 
   /** @param {{ onReconnect: () => void, onNew: () => void }} handlers */
   constructor({ onReconnect, onNew }) {
-    this.#reconnect.addEventListener("click", onReconnect);
-    this.#afresh.addEventListener("click", onNew);
+    find("reconnect", HTMLButtonElement).addEventListener("click", onReconnect);
+    find("new-conversation", HTMLButtonElement).addEventListener("click", onNew);
   }
 
   /**
@@ -35,7 +34,7 @@ export class Status {
    */
   say(standing, title) {
     this.#show(standing, title, "", "");
-    this.#reconnect.hidden = this.#afresh.hidden = true;
+    this.#ending.hidden = true;
     this.#strip.classList.remove("ended");
   }
 
@@ -57,8 +56,13 @@ export class Status {
    */
   end({ headline, advice, code, failed }) {
     this.#show(failed ? "failed" : "idle", headline, advice, code);
-    this.#reconnect.hidden = this.#afresh.hidden = false;
+    this.#ending.hidden = false;
     this.#strip.classList.add("ended");
+  }
+
+  /** Whether an end is being told. */
+  get ended() {
+    return !this.#ending.hidden;
   }
 
   /**

@@ -21,6 +21,9 @@ export class Talk {
   #shown = new Map();
   #how;
   #follows = true;
+  /** Whether the user has said something. */
+  #begun = false;
+  #possible = false;
 
   /**
    * @param {object} options
@@ -60,7 +63,8 @@ export class Talk {
       else this.#log.append(element);
       this.#shown.set(line.id, element);
     }
-    if (line.role === "user") this.#chips.hidden = true;
+    if (line.role === "user") this.#begun = true;
+    this.#showChips();
     this.#empty.hidden = this.#shown.size > 0;
     if (this.#follows) this.#scroll();
   }
@@ -68,18 +72,23 @@ export class Talk {
   clear() {
     for (const element of this.#shown.values()) element.remove();
     this.#shown.clear();
-    this.#empty.hidden = this.#chips.hidden = false;
+    this.#empty.hidden = false;
+    this.#begun = false;
     this.#follows = true;
+    this.#showChips();
   }
 
   /**
    * What an empty log says.
    * @param {string} title
    * @param {string} text
+   * @param {boolean} possible whether there is a connection, or can be one
    */
-  invite(title, text) {
+  invite(title, text, possible) {
     this.#title.textContent = title;
     this.#text.textContent = text;
+    this.#possible = possible;
+    this.#showChips();
   }
 
   /** @param {Line} line */
@@ -102,6 +111,10 @@ export class Talk {
     return turn;
   }
 
+  #showChips() {
+    this.#chips.hidden = this.#begun || !this.#possible;
+  }
+
   #watch() {
     this.#follows = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < NEAR;
     this.#latest.hidden = this.#follows;
@@ -114,13 +127,9 @@ export class Talk {
 
 /** @param {Line} line */
 function notice({ text, advice, level, code }) {
-  const words = make(
-    "p",
-    {},
-    make("b", {}, text),
-    ...(advice ? [` ${advice}`] : []),
-    ...(code ? [" ", make("code", {}, code)] : []),
-  );
+  const words = make("p", {}, make("b", {}, text));
+  if (advice) words.append(` ${advice}`);
+  if (code) words.append(" ", make("code", {}, code));
   const sign = level === "info" ? [] : [icon(level === "error" ? "error" : "warning", "sign")];
   return make("div", { class: `notice ${level}` }, ...sign, words);
 }
