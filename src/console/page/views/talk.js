@@ -1,7 +1,7 @@
 // The conversation as a log: who said what when, typed or spoken, where the agent was cut off, and what happened between.
 // Knows nothing of messages and connections; it is told which lines there are.
 
-import { find, icon, make } from "../dom.js";
+import { copies, find, icon, make } from "../dom.js";
 import { clock, dateOf } from "./time.js";
 
 /** @typedef {import("../conversation.js").Line} Line */
@@ -17,6 +17,7 @@ export class Talk {
   #text = find("empty-text", HTMLElement);
   #chips = find("chips", HTMLElement);
   #latest = find("log-latest", HTMLButtonElement);
+  #request = find("request-id", HTMLElement);
   /** @type {Map<number, HTMLElement>} */
   #shown = new Map();
   #how;
@@ -39,6 +40,7 @@ export class Talk {
       return make("li", {}, chip);
     });
     this.#chips.replaceChildren(...chips);
+    copies(find("request-copy", HTMLButtonElement), () => this.#request.textContent ?? "");
     this.#log.addEventListener("scroll", () => this.#watch(), { passive: true });
     new ResizeObserver(() => this.#follows && this.#scroll()).observe(this.#log);
     this.#latest.addEventListener("click", () => {
@@ -109,6 +111,13 @@ export class Talk {
     if (waits) said.setAttribute("aria-hidden", "true");
     if (line.interrupted) turn.append(make("p", { class: "mark-cut" }, "interrupted"));
     return turn;
+  }
+
+  /** @param {string} id the gateway's name of the connection; empty: there is none */
+  showRequest(id) {
+    this.#request.textContent = id;
+    this.#request.title = `The log of voxbridge says conn=${id}`;
+    find("session-facts", HTMLElement).hidden = id === "";
   }
 
   #showChips() {
