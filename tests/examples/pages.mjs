@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The README's pages as a visitor has them: pages.mjs ORIGIN QUESTION SEEN
 //
-// In each of the two with a form something is typed, and while the agent answers the question is spoken, which interrupts
-// it; the web component is only spoken to. What each page showed is left in the directory SEEN, as NAME.typed and
-// NAME.spoken. Whether it could be heard is judged here: everything that any page connects to its loudspeaker is measured.
+// In each of the two with a form its own question is sent, and then one with a long answer, during which QUESTION is
+// spoken, which interrupts it; the web component is only spoken to. What each page showed until then is left in the
+// directory SEEN, as NAME.typed, NAME.long and NAME.spoken. Whether it could be heard is judged here: everything that any page connects to its loudspeaker is measured.
 // Prints `ok NAME` or `not ok NAME: why` per check.
 
 import { writeFileSync } from "node:fs";
@@ -15,6 +15,8 @@ const [origin, question, seen] = process.argv.slice(2);
 // A voice lies far above, and nothing at all is exactly 0.
 const AUDIBLE = 0.02;
 const QUIET = 0.0001;
+// What is typed for a long answer, which the simulator repeats word for word.
+const LONG = "Tell me all about the weather in the north, and then about the trains from there to the south, please.";
 
 /** In the page, before its own scripts: how loud it is every 10 ms, and when it was told that the user speaks. */
 function overhear() {
@@ -92,33 +94,37 @@ async function visit(stage, browser, name, body) {
   await tab.close();
 }
 
-/** A page with a form: what is typed is answered, and the answer interrupted by the question; then it has so many lines. */
+/** A page with a form: how many lines the question in it makes, and how many a spoken one. */
 function form(typed, spoken) {
   return async (page) => {
     await until(`${page.name}: a form that can be used`, () => page.tab.page.$("fieldset:enabled"));
     await page.click("Send");
     await page.shows(typed, "typed");
+    await page.tab.page.$eval("input", (input, text) => (input.value = text), LONG);
+    await page.click("Send");
+    await page.shows(typed + 2, "long");
     await page.audible();
     await page.click("Talk");
     const [at] = await until(`${page.name}: an interruption`, () =>
       page.tab.page.evaluate(() => globalThis.overheard.interrupted.length && globalThis.overheard.interrupted));
-    await page.shows(spoken, "spoken");
+    await page.shows(typed + 2 + spoken, "spoken");
     await page.audible();
     page.heard("the answer is heard", await page.loudest(at - 500, at));
-    const after = await page.loudest(at + 100, at + 300);
+    // The user still speaks: nothing can be answered yet.
+    const after = await page.loudest(at + 300, at + 700);
     page.stage.ok(`${page.name}: an interruption silences it`, after < QUIET, `then the loudest sample is ${after}`);
-    page.heard("the next answer is heard", await page.loudest(at + 300));
+    page.heard("the next answer is heard", await page.loudest(at + 700));
   };
 }
 
 await run("pages", 60, async (stage) => {
   const browser = await stage.browser({ microphone: question });
-  await visit(stage, browser, "page.html", form(4, 7));
-  await visit(stage, browser, "sdk.html", form(2, 4));
+  await visit(stage, browser, "page.html", form(4, 3));
+  await visit(stage, browser, "sdk.html", form(2, 2));
   await visit(stage, browser, "component.html", async (page) => {
     await page.click("Talk");
     await page.shows(13, "spoken");
-    await page.audible();
+    await until("component.html: a voice", async () => (await page.loudest()) > AUDIBLE);
     page.heard("the answer is heard", await page.loudest());
   });
 });

@@ -64,7 +64,7 @@ class Reader(Shell):
     def start_line(self, line, shown=None):
         # What the reader is to put in for the ellipsis is a secret of some kind.
         line = line.replace("…", "x" * 32)
-        until = pattern(tidy(shown.text).splitlines()[-1]) + "$" if shown else r"\blistening on http"
+        until = pattern(tidy(shown.text).splitlines()[-1]) + "$" if shown else r"\b(listening on|functions at) http"
         printed = self.serve(line, until)
         name = line.strip().split("\n")[-1]
         if shown:

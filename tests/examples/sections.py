@@ -6,10 +6,11 @@ Must not know how anything is run or compared.
 import json
 import pathlib
 import re
+import socket
 import subprocess
 
 from reader import Reader
-from shell import commands
+from shell import PATIENCE, commands
 
 __all__ = ["SECTIONS", "Reader", "options", "written_elsewhere"]
 
@@ -83,10 +84,10 @@ def pages(reader):
     for file, text in shown.items():
         kind = "spoken" if file == "component.html" else "typed"
         reader.compare(f"{file}: what was {kind}", text, (seen / f"{file}.{kind}").read_text())
-    # After the greeting and the first question the same again, but that speech is recognised late.
-    spoken = (seen / "page.html.spoken").read_text().splitlines()[4:]
+    # After what was typed the same again, but that speech is recognised late.
+    typed, spoken = ((seen / f"page.html.{kind}").read_text().splitlines() for kind in ("long", "spoken"))
     again = shown["page.html"].splitlines()[1:]
-    reader.compare("page.html: what was spoken", "\n".join([again[1], again[0], *again[2:]]), "\n".join(spoken))
+    reader.compare("page.html: what was spoken", "\n".join([again[1], again[0], *again[2:]]), "\n".join(spoken[len(typed):]))
 
 
 def visitors(reader):
@@ -97,6 +98,32 @@ def visitors(reader):
     name, _, token = commands(typed.text)[0][0].partition("=")
     reader.environment[name] = token
     reader.type(section)
+
+
+def the_contract(reader):
+    """The request as an application gets it, and the two kinds of answer as the example application gives them."""
+    request = reader.take("The contract", "http").text
+    with socket.create_server(("127.0.0.1", int(reader.put("8090")))) as listener:
+        reader.start_line("voxbridge --config config/functions.toml")
+        body = request.split("\n\n")[1]
+        url = reader.put("http://127.0.0.1:8080/function-call")
+        caller = reader.begin(f"curl -s {url} -H 'content-type: application/json' -d '{body.strip()}'", stdout=subprocess.DEVNULL)
+        listener.settimeout(PATIENCE)
+        connection, _ = listener.accept()
+        with connection, connection.makefile("r", newline="") as stream:
+            lines = list(iter(stream.readline, "\r\n"))
+            length = int(re.search(r"content-length: (\d+)", "".join(lines))[1])
+            got = "".join(lines).replace("\r", "") + "\n" + stream.read(length)
+            connection.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{"content":""}')
+        caller.wait(PATIENCE)
+    reader.compare("the request", request, got)
+    reader.stop()
+    reader.start_line("scripts/example-functions")
+    answers = reader.take("The contract", "json").text.splitlines()
+    for city, answer in zip(("Oslo", "Rome"), answers, strict=True):
+        call = body.replace("Oslo", city).strip()
+        printed, _ = reader.run(reader.put(f"curl -s http://127.0.0.1:8090/ -d '{call}'"))
+        reader.compare(f"an answer for {city}", answer, printed)
 
 
 def functions(reader):
@@ -163,6 +190,9 @@ def usage_and_recordings(reader):
     url = reader.put("ws://127.0.0.1:8080/openai?traceId=checkout-7")
     printed, status = reader.run(f"voxbridge talk --url '{url}' --audio question.wav")
     reader.check("a session", status == 0, printed)
+    printed, _ = reader.run(reader.put("curl -s http://127.0.0.1:8080/sim/openai/usage"))
+    shown, reported = (re.sub(r"\d+", "0", text.strip()) for text in (reader.take("The simulator", "json").text, printed))
+    reader.check("what the simulator reports", shown == reported, printed)
     reader.stop()  # then everything is written
 
     def shapes(text):
@@ -195,7 +225,7 @@ def the_simulator(reader):
 
 SECTIONS = [
     run_it, step_by_step, connect_a_client, pages, visitors, configure_backends, change_it_while_it_runs, over_tls,
-    functions, logs, usage_and_recordings, replay, the_simulator,
+    the_contract, functions, logs, usage_and_recordings, replay, the_simulator,
 ]
 
 
