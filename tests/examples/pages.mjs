@@ -16,7 +16,8 @@ const [origin, question, seen] = process.argv.slice(2);
 const AUDIBLE = 0.02;
 const QUIET = 0.0001;
 // What is typed for a long answer, which the simulator repeats word for word.
-const LONG = "Tell me all about the weather in the north, and then about the trains from there to the south, please.";
+const LONG =
+  "Tell me all about the weather in the north, and then about the trains from there to the south, please.";
 
 /** In the page, before its own scripts: how loud it is every 10 ms, and when it was told that the user speaks. */
 function overhear() {
@@ -26,7 +27,8 @@ function overhear() {
   const meters = new Map();
   AudioNode.prototype.connect = function (target, ...rest) {
     if (target instanceof AudioDestinationNode) {
-      if (!meters.has(this.context)) meters.set(this.context, new AnalyserNode(this.context, { fftSize: 512 }));
+      if (!meters.has(this.context))
+        meters.set(this.context, new AnalyserNode(this.context, { fftSize: 512 }));
       connect.call(this, meters.get(this.context));
     }
     return connect.call(this, target, ...rest);
@@ -44,7 +46,8 @@ function overhear() {
     constructor(...rest) {
       super(...rest);
       this.addEventListener("message", ({ data }) => {
-        if (typeof data === "string" && JSON.parse(data).type === "UserStartedSpeaking") interrupted.push(performance.now());
+        if (typeof data === "string" && JSON.parse(data).type === "UserStartedSpeaking")
+          interrupted.push(performance.now());
       });
     }
   };
@@ -60,13 +63,18 @@ class Visit {
   }
 
   async click(button) {
-    const found = await until(`${this.name}: ${button}`, () => this.tab.page.$(`::-p-aria([name="${button}"][role="button"])`));
+    const found = await until(`${this.name}: ${button}`, () =>
+      this.tab.page.$(`::-p-aria([name="${button}"][role="button"])`),
+    );
     await found.click();
   }
 
   /** Waits until the page shows so many lines, and leaves them for the judge. */
   async shows(lines, kind) {
-    await until(`${this.name}: ${lines} lines of what was ${kind}`, async () => (await this.text()).split("\n").length > lines);
+    await until(
+      `${this.name}: ${lines} lines of what was ${kind}`,
+      async () => (await this.text()).split("\n").length > lines,
+    );
     writeFileSync(join(seen, `${this.name}.${kind}`), await this.text());
   }
 
@@ -87,7 +95,9 @@ class Visit {
 }
 
 async function visit(stage, browser, name, body) {
-  const tab = await browser.open(`${origin}/${name}`, { prepare: ({ page }) => page.evaluateOnNewDocument(overhear) });
+  const tab = await browser.open(`${origin}/${name}`, {
+    prepare: ({ page }) => page.evaluateOnNewDocument(overhear),
+  });
   await stage.part(name, () => body(new Visit(stage, tab, name)));
   tab.forgive(/favicon\.ico|another origin was asked: ws:|ScriptProcessorNode is deprecated/);
   stage.check(`${name}: no trouble`, [], tab.trouble);
@@ -106,13 +116,20 @@ function form(typed, spoken) {
     await page.audible();
     await page.click("Talk");
     const [at] = await until(`${page.name}: an interruption`, () =>
-      page.tab.page.evaluate(() => globalThis.overheard.interrupted.length && globalThis.overheard.interrupted));
+      page.tab.page.evaluate(
+        () => globalThis.overheard.interrupted.length && globalThis.overheard.interrupted,
+      ),
+    );
     await page.shows(typed + 2 + spoken, "spoken");
     await page.audible();
     page.heard("the answer is heard", await page.loudest(at - 500, at));
     // The user still speaks: nothing can be answered yet.
     const after = await page.loudest(at + 300, at + 700);
-    page.stage.ok(`${page.name}: an interruption silences it`, after < QUIET, `then the loudest sample is ${after}`);
+    page.stage.ok(
+      `${page.name}: an interruption silences it`,
+      after < QUIET,
+      `then the loudest sample is ${after}`,
+    );
     page.heard("the next answer is heard", await page.loudest(at + 700));
   };
 }
