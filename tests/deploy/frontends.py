@@ -1,4 +1,4 @@
-"""HAProxy and nginx with the files of config/deploy, run without privileges, and backends that only refuse.
+"""HAProxy and nginx with the files of config/deploy, run without privileges.
 
 Changed are ports, addresses of backends, paths of certificates and logs, and for HAProxy two time-outs and how many files
 it wants; nothing of what the files are examples for. nginx's is an include, so it gets a main file like Debian's around it.
@@ -6,9 +6,8 @@ it wants; nothing of what the files are examples for. nginx's is an include, so 
 
 import os
 import shutil
-import socketserver
+import ssl
 import subprocess
-import threading
 
 from harness import DEPLOY, Process, free_port, substitute, until
 
@@ -63,8 +62,13 @@ class HAProxy(Frontend):
     name, file, testing = "haproxy", "haproxy.cfg", ["-c"]
 
     def configure(self, backends):
-        changes = {"maxconn 12000": "maxconn 500", ":443": f"127.0.0.1:{self.port}", "/etc/haproxy/voxbridge.pem": self.directory / "both.pem",
-                   "timeout client 30s": f"timeout client {SHORT_S}s", "timeout server 30s": f"timeout server {SHORT_S}s"}
+        changes = {
+            "maxconn 12000": "maxconn 500",
+            ":443": f"127.0.0.1:{self.port}",
+            "/etc/haproxy/voxbridge.pem": self.directory / "both.pem",
+            "timeout client 30s": f"timeout client {SHORT_S}s",
+            "timeout server 30s": f"timeout server {SHORT_S}s",
+        }
         for number, (port, admin_port) in enumerate(backends, 1):
             changes[f"10.0.0.1{number}:8080 check port 9090"] = f"127.0.0.1:{port} check port {admin_port}"
         configuration = self.directory / self.file
@@ -106,42 +110,18 @@ class Nginx(Frontend):
         """It asks nobody: an instance is left alone from its first refusal on."""
 
 
-class ImpatientNginx(Nginx):
-    """With a time-out that a test can wait for."""
+def start_frontend(stack, kind, directory, backends):
+    """One that listens; it ends with the stack."""
+    directory.mkdir()
+    certify(directory)
+    frontend = stack.enter_context(kind(directory, backends))
 
-    further = {"proxy_read_timeout 1h": f"proxy_read_timeout {SHORT_S}s"}
+    def listens():
+        frontend.find("()")
+        try:
+            return ssl.get_server_certificate(("127.0.0.1", frontend.port), timeout=5)
+        except (ConnectionError, ssl.SSLError):
+            return None
 
-
-class Scripted(socketserver.ThreadingTCPServer):
-    """A backend that is ready, and answers all else with 503, or with nothing; what it was asked is in `asked`."""
-
-    allow_reuse_address, daemon_threads = True, True
-
-    def __init__(self, silent):
-        self.silent, self.asked, self.over = silent, [], threading.Event()
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.port = self.server_address[1]
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.shutdown()
-        self.server_close()
-
-
-class Answer(socketserver.StreamRequestHandler):
-    def handle(self):
-        request = self.rfile.readline().decode()
-        while self.rfile.readline().strip():
-            pass
-        if request.startswith("GET /ready "):
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            return
-        self.server.asked.append(request.split()[0])
-        if self.server.silent:
-            self.server.over.wait()
-        else:
-            self.wfile.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    until("proxy", listens)
+    return frontend

@@ -9,17 +9,15 @@ Prints `ok NAME` or `not ok NAME: why` per check.
 import contextlib
 import pathlib
 import re
-import ssl
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import wave
 from concurrent.futures import ThreadPoolExecutor
 
-from frontends import SHORT_S, HAProxy, ImpatientNginx, Nginx, Scripted, certify
+from frontends import SHORT_S, HAProxy, Nginx, start_frontend
 from harness import DEPLOY, ROOT, TOKEN, Checks, Gateway, ask, in_force, seconds, substitute, until, write_keys
+from repetition import check_repetition
 from websocket import Client, Refused
 
 QUESTION = ROOT / "tests" / "audio" / "question.wav"
@@ -52,12 +50,6 @@ def start_gateway(stack, binary, directory):
     config = directory / "voxbridge.toml"
     config.write_text(text + SIMULATED)
     return stack.enter_context(Gateway("gateway", directory, binary, config, BACKENDS__OPENAI__URL="self:/sim/openai"))
-
-
-def start_frontend(stack, kind, directory, backends):
-    directory.mkdir()
-    certify(directory)
-    return stack.enter_context(kind(directory, backends))
 
 
 class Trial:
@@ -171,57 +163,6 @@ class Trial:
                    re.findall(rf".*{TOKEN}.*", logs)[:1])
 
 
-def post_status(frontend):
-    context = ssl.create_default_context(cafile=frontend.directory / "cert.pem")
-    request = urllib.request.Request(f"https://127.0.0.1:{frontend.port}/function-call", data=b"{}")
-    try:
-        return urllib.request.urlopen(request, context=context, timeout=30).status
-    except urllib.error.HTTPError as refusal:
-        return refusal.code
-
-
-def upgrade_status(frontend):
-    try:
-        Client(frontend.port, frontend.directory / "cert.pem", "/openai")
-        return 101
-    except Refused as refusal:
-        return refusal.status
-
-
-def check_repetition(checks, kind, work):
-    """Two backends that refuse, then two that say nothing: how often they are asked."""
-    for silent, name, status, upgrades in [(False, "refused", 503, 2), (True, "silent", 504, 1)]:
-        with contextlib.ExitStack() as stack:
-            backends = [stack.enter_context(Scripted(silent)) for _ in range(2)]
-            frontend = start_frontend(stack, kind, work / f"{kind.__name__}-{name}", [(own.port, own.port) for own in backends])
-            wait_until_it_listens(frontend)
-            said = upgrade_status(frontend)
-            asked = [method for own in backends for method in own.asked]
-            checks.check(f"an upgrade that meets {name} backends is sent {upgrades} times",
-                         (said, asked) == (status, ["GET"] * upgrades), (said, asked))
-        # nginx leaves alone who has refused once, so that what follows has a frontend of its own.
-        with contextlib.ExitStack() as stack:
-            backends = [stack.enter_context(Scripted(silent)) for _ in range(2)]
-            frontend = start_frontend(stack, kind, work / f"{kind.__name__}-{name}-post",
-                                      [(own.port, own.port) for own in backends])
-            wait_until_it_listens(frontend)
-            said = post_status(frontend)
-            asked = [method for own in backends for method in own.asked]
-            checks.check(f"a POST that meets {name} backends is sent once", (said, asked) == (status, ["POST"]), (said, asked))
-
-
-def wait_until_it_listens(frontend):
-    def listens():
-        frontend.find("()")
-        try:
-            ssl.get_server_certificate(("127.0.0.1", frontend.port), timeout=5)
-            return True
-        except (ConnectionError, ssl.SSLError):
-            return None
-
-    until("proxy", listens)
-
-
 def try_proxy(kind, work, binary):
     checks = Checks(f"{kind.name}: ")
     with contextlib.ExitStack() as stack:
@@ -230,13 +171,12 @@ def try_proxy(kind, work, binary):
             gateway.wait_until_it_listens()
         backends = [(gateway.port, gateway.admin_port) for gateway in gateways]
         frontend = start_frontend(stack, kind, work / kind.name, backends)
-        wait_until_it_listens(frontend)
         passed, why = frontend.judge()
         checks.check("its own judgement", passed, why)
         trial = Trial(checks, frontend, gateways, binary)
         for step in (trial.talk, trial.spread, trial.silence, trial.addresses, trial.drain, trial.logs):
             step()
-    check_repetition(checks, ImpatientNginx if kind is Nginx else kind, work)
+    check_repetition(checks, kind, work)
     return checks.exit_status()
 
 
