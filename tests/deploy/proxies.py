@@ -46,7 +46,8 @@ url = "self:/sim/deepgram/v1/agent/converse"
 def start_gateway(stack, binary, directory):
     directory.mkdir()
     text = substitute((DEPLOY / "voxbridge.toml").read_text(), {
-        "/run/credentials/voxbridge.service": write_keys(directory / "keys"), "/var/lib/voxbridge": directory})
+        "/run/credentials/voxbridge.service": write_keys(directory / "keys"), "/var/lib/voxbridge": directory,
+        'trusted_proxies = ["10.0.0.10"]': 'trusted_proxies = ["127.0.0.1"]'})
     config = directory / "voxbridge.toml"
     config.write_text(text + SIMULATED)
     return stack.enter_context(Gateway("gateway", directory, binary, config, BACKENDS__OPENAI__URL="self:/sim/openai"))
