@@ -140,6 +140,10 @@ def functions(reader):
     wanted = {"type": "FunctionCallResponse", "id": "call_1", "name": "get_weather"}
     wanted["content"] = '{"city": "Oslo", "weather": "6 degrees and rainy"}'
     reader.compare("a page forwards a call", json.dumps(wanted, separators=(",", ":")), printed)
+    shown = reader.take(section, "text", "[").text
+    logged = [line for line in reader.logs("trace=checkout-7").splitlines() if "trace=checkout-7" in line]
+    numbers = [re.sub(r"\d+", "0", line.strip()) for line in (shown, *logged)]
+    reader.check("its line in the log", len(numbers) == 2 and numbers[0] == numbers[1], logged)
 
 
 def configure_backends(reader):
@@ -207,6 +211,13 @@ def usage_and_recordings(reader):
     wanted = [["backend", "cost"], ["cost", "subject"], ["cost", "day"], ["backend", "heard_min", "said_min"]]
     amounts = [value for entry in sums for value in entry.values() if isinstance(value, float)]
     reader.check("jq sums it up", keys == wanted and len(amounts) == 5 and min(amounts) > 0, printed)
+    (recording,) = (reader.work / "recordings").iterdir()
+    lines = [json.loads(line) for line in recording.read_text().splitlines()]
+    example = [json.loads(line) for line in reader.take("Recordings", "text").text.replace(",…", "").splitlines()]
+    same = list(lines[0]) == list(example[0]) and lines[-1] == example[-1]
+    reader.check("a recording's first and last line are those that are shown", same, [lines[0], lines[-1]])
+    steps = [{tuple(line) for line in recorded[1:-1]} for recorded in (lines, example)]
+    reader.check("its steps have the members that are shown", steps[0] == steps[1], steps)
     printed, status = reader.run("voxbridge replay recordings/*.jsonl")
     reader.check("its recording replays", status == 0 and "same outcome" in printed, printed)
 

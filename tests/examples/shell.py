@@ -147,12 +147,13 @@ class Shell:
         return output.read_text()
 
     def logs(self, text):
-        """Waits until the server that was started last has logged it."""
+        """Waits until the server that was started last has logged it; its log."""
         log, deadline = self.work / f".log-{len(self.servers) - 1}", time.monotonic() + PATIENCE
         while text not in log.read_text():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{text!r} is not in {log.read_text()[-500:]}")
             time.sleep(0.02)
+        return log.read_text()
 
     def stop(self):
         """Ends all servers."""
