@@ -12,7 +12,7 @@ import subprocess
 from harness import DEPLOY, Process, free_port, substitute, until
 
 # HAProxy's for what is no WebSocket, in place of 30 s: a session that says nothing is silent for longer than that.
-SHORT_S = 2
+SHORT_S = 3
 NOBODY = 65534
 
 

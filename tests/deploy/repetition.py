@@ -1,14 +1,13 @@
 """How often HAProxy and nginx send a request to backends that refuse it, and to backends that never answer."""
 
 import contextlib
+import socket
 import socketserver
 import ssl
 import threading
-import urllib.error
-import urllib.request
 
 from frontends import SHORT_S, Nginx, start_frontend
-from websocket import Client, Refused
+from websocket import PATIENCE_S, Client, Refused
 
 
 class ImpatientNginx(Nginx):
@@ -53,12 +52,13 @@ class Answer(socketserver.StreamRequestHandler):
 
 
 def post_status(frontend):
+    """Of a call whose head and body come together, so that it is all there to be sent again."""
     context = ssl.create_default_context(cafile=frontend.directory / "cert.pem")
-    request = urllib.request.Request(f"https://127.0.0.1:{frontend.port}/function-call", data=b"{}")
-    try:
-        return urllib.request.urlopen(request, context=context, timeout=30).status
-    except urllib.error.HTTPError as refusal:
-        return refusal.code
+    plain = socket.create_connection(("127.0.0.1", frontend.port), PATIENCE_S)
+    with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+        connection.sendall(b"POST /function-call HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                           b"Content-Length: 2\r\n\r\n{}")
+        return int(connection.makefile("rb").readline().split()[1])
 
 
 def upgrade_status(frontend):
