@@ -22,6 +22,8 @@ import { wordsForMicrophone, wordsForRefusal } from "./words.js";
 const SUGGESTIONS = ["What time is it?", "Repaint the page", "Hello!"];
 /** How long until a gateway that does not answer is asked again, ms. */
 const ASK_AGAIN_MS = 3000;
+/** Why there is nothing to connect to, if so. */
+let obstacle = "";
 
 const root = document.documentElement;
 /** What functions of the page may use and change. */
@@ -114,15 +116,15 @@ loadBackends();
 async function loadBackends() {
   try {
     const found = await backends(setup.token);
+    obstacle = "This gateway has no agent for you.";
     connection.show(found, "No agent");
     if (connection.chosen) setup.chooseKind(connection.chosen.kind);
-    const none = found.length === 0;
-    if (!live.connected && !status.ended)
-      status.say("idle", none ? "There is no agent for you here" : "Not connected");
+    if (!live.connected && !status.ended) status.say("idle", "Not connected");
   } catch (error) {
     const refusal = error instanceof Refusal ? error : new Refusal(0, "unreachable", String(error));
     const { headline, advice } = wordsForRefusal(refusal.code);
     const asks = refusal.status === 401;
+    obstacle = asks ? "Enter a token under Connection." : advice;
     connection.show([], asks ? "Token needed" : "Not available");
     if (!live.connected) status.say("failed", headline);
     if (asks) setup.askForToken(`${headline}. ${advice}`);
@@ -171,7 +173,7 @@ function invite() {
     talk.invite("You are connected", "Switch on the microphone and speak, or type a message.", true);
   else if (connection.chosen)
     talk.invite("Talk to your agent", "Press Connect, then say or type: “What time is it?”", !status.ended);
-  else talk.invite("Talk to your agent", "There is no agent to connect to yet.", false);
+  else talk.invite("Talk to your agent", obstacle, false);
 }
 
 /**

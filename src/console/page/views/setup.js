@@ -100,6 +100,8 @@ export class Setup {
     const inner = input.closest("details");
     if (inner) inner.open = true;
     input.setAttribute("aria-invalid", "true");
+    // Beside what is wrong, wherever the form is scrolled to.
+    input.after(this.#problem);
     input.focus();
   }
 
