@@ -60,9 +60,9 @@ export class Talk {
       before?.remove();
       this.#shown.delete(line.id);
     } else {
-      const element = line.role === "notice" ? notice(line) : this.#said(line);
-      if (before) before.replaceWith(element);
-      else this.#log.append(element);
+      const element = before ?? (line.role === "notice" ? notice(line) : this.#said(line));
+      if (!before) this.#log.append(element);
+      else if (line.role !== "notice") update(before, line);
       this.#shown.set(line.id, element);
     }
     if (line.role === "user") this.#begun = true;
@@ -105,11 +105,8 @@ export class Talk {
       ...(how ? [make("span", {}, how)] : []),
       at,
     );
-    const waits = line.pending && line.text === "";
-    const said = make("p", { class: waits ? "said waits" : "said" }, waits ? "…" : line.text);
-    const turn = make("div", { class: `turn of-${line.role}${line.pending ? " pending" : ""}` }, by, said);
-    if (waits) said.setAttribute("aria-hidden", "true");
-    if (line.interrupted) turn.append(make("p", { class: "mark-cut" }, "interrupted"));
+    const turn = make("div", {}, by, make("p", { class: "said" }));
+    update(turn, line);
     return turn;
   }
 
@@ -132,6 +129,25 @@ export class Talk {
   #scroll() {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
+}
+
+/**
+ * Shows what can change of a line; what stays is not read out again.
+ * @param {HTMLElement} turn
+ * @param {Line} line
+ */
+function update(turn, { role, pending, text, interrupted }) {
+  turn.className = `turn of-${role}${pending ? " pending" : ""}`;
+  const said = turn.querySelector(".said");
+  const waits = pending && text === "";
+  const words = waits ? "…" : text;
+  if (said && said.textContent !== words) {
+    said.textContent = words;
+    said.classList.toggle("waits", waits);
+    said.setAttribute("aria-hidden", String(waits));
+  }
+  const marked = turn.lastElementChild?.classList.contains("mark-cut");
+  if (interrupted && !marked) turn.append(make("p", { class: "mark-cut" }, "interrupted"));
 }
 
 /** @param {Line} line */
