@@ -166,8 +166,15 @@ export class Live extends Emitter {
   #heed({ type, request_id: id }) {
     // What the agent still had to say is not to be heard under the user's voice.
     if (type === "UserStartedSpeaking") this.sound.flush();
-    if (type === "AgentAudioDone") this.sound.endAnswer();
+    if (type === "AgentAudioDone") this.#finish();
     if (type === "Welcome") this.#name(typeof id === "string" ? id : "");
+  }
+
+  /** All of an answer was received. */
+  #finish() {
+    this.sound.endAnswer();
+    // Nobody will say when it was played.
+    if (!this.sound.sounds) this.#act(() => this.#activity.quiet());
   }
 
   /** @param {Ended} ended */

@@ -37,6 +37,7 @@ export class Sound {
   /** Opens the speaker; to be called when a person has pressed something, or browsers stay silent. */
   openSpeaker() {
     const { onAgentLevel, onSound, onQuiet, onSpeakerError } = this.#handlers;
+    this.#speaker?.resume();
     this.#opening ??= Speaker.open({ onLevel: onAgentLevel, onSound, onQuiet }).then(
       (speaker) => {
         this.#speaker = speaker;
@@ -52,6 +53,11 @@ export class Sound {
   /** @param {ArrayBuffer} data linear16 at 24 kHz */
   play(data) {
     this.#speaker?.play(data);
+  }
+
+  /** Whether anything can be heard: browsers without a device, or without a person's leave, play nothing. */
+  get sounds() {
+    return this.#speaker?.running ?? false;
   }
 
   /** All of an answer is there. */
