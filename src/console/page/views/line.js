@@ -169,10 +169,12 @@ export class LineView {
  */
 function messageRow({ at, direction, type, json }, startedAt) {
   const level = type === "Error" ? " is-error" : type === "Warning" ? " is-warning" : "";
-  const rest = json
-    .slice(0, BRIEF + type.length)
-    .replace(/^\{"type":"[^"]*",?/, "{")
-    .replace(/^\{\}$/, "");
+  const shown = json.slice(0, BRIEF + type.length);
+  // The type stands beside it already.
+  const rest = shown
+    .replace(`"type":"${type}",`, "")
+    .replace(`,"type":"${type}"`, "")
+    .replace(/^\{"type":"[^"]*"\}$/, "");
   const summary = make(
     "summary",
     {},
