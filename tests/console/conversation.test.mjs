@@ -65,6 +65,60 @@ test("two equal messages have two lines and two echoes, in their order", () => {
   );
 });
 
+test("echoes find their lines, also a changed one, and put them into the order of the other side", () => {
+  const conversation = begin(
+    typed("one"),
+    typed("two"),
+    typed("three "),
+    user("two"),
+    user("One!"),
+    user("three"),
+  );
+  assert.deepEqual(said(conversation), ["user: two", "user: One!", "user: three"]);
+});
+
+test("what is said while a typed message waits for its echo is not its echo", () => {
+  const conversation = begin(SPEAKS, typed("typed"), user("said"), user("typed"));
+  assert.deepEqual(said(conversation), ["user: said", "user: typed"]);
+  const other = begin(typed("typed"), SPEAKS, user("said"), user("typed"));
+  assert.deepEqual(said(other).sort(), ["user: said", "user: typed"]);
+});
+
+test("a spoken turn is measured from the user's last sound", () => {
+  const conversation = begin(SPEAKS);
+  const told = [];
+  conversation.on("turn", ({ turn, change }) => told.push(`${change} ${turn.id}`));
+  conversation.spoke(1000);
+  feed(conversation, 1300, user("Time?"), { type: "AgentThinking", content: "" });
+  conversation.spoke(1400);
+  feed(conversation, 1500, STARTED, AUDIO, agent("Noon"), DONE, {
+    type: "LatencyReport",
+    total_latency: 0.5,
+    x: "y",
+  });
+  conversation.heard(1560);
+  const [turn] = conversation.turns;
+  assert.deepEqual(turn.latencies, { transcript: 300, firstText: 502, firstAudio: 501, firstSound: 560 });
+  assert.deepEqual(
+    [turn.reported, turn.report],
+    [{ total: 0.3, tts: 0.1, ttt: 0.2 }, { total_latency: 0.5 }],
+  );
+  assert.ok(told.length > 5 && told.every((change) => change === `changed ${turn.id}`), `${told}`);
+  feed(conversation, 2000, SPEAKS);
+  assert.match(told.at(-1), /^added/);
+});
+
+test("a call is a sign that the question is over", () => {
+  const conversation = begin(SPEAKS);
+  conversation.spoke(1000);
+  feed(conversation, 1300, request("c"));
+  conversation.spoke(1400);
+  feed(conversation, 2000, AUDIO);
+  assert.equal(conversation.turns[0].latencies.firstAudio, 1000);
+  assert.equal(conversation.calls[0].turn, conversation.turns[0].id);
+  assert.equal(begin(request("c")).calls[0].turn, null);
+});
+
 test("a spoken turn has its place before its answer, however late the transcript", () => {
   const conversation = begin(SPEAKS, STARTED, AUDIO, agent("It is noon"), DONE, user("What time is it?"));
   assert.deepEqual(said(conversation), ["user: What time is it?", "agent: It is noon"]);
@@ -137,6 +191,32 @@ test("a call: asked, answered by us, and what History says of it changes nothing
   feed(conversation, 20, { type: "History", function_calls: [told] }, request("c"));
   assert.equal(conversation.calls.length, 2, "an id may come again once its call is over");
   assert.equal(call.result, "7");
+});
+
+test("a call that is told twice is one, and its changes are told", () => {
+  const conversation = begin();
+  const told = [];
+  conversation.on("call", ({ call, change }) => told.push(`${change} ${call.id} ${call.state}`));
+  feed(conversation, 0, request("c"), request("c"));
+  conversation.ran("c", "hand");
+  feed(conversation, 10, { ours: true, type: "FunctionCallResponse", id: "c", content: "7" });
+  assert.deepEqual(told, ["added c open", "changed c open", "changed c answered"]);
+});
+
+test("an answer is an error only if it says nothing else", () => {
+  for (const [content, error] of [
+    ['{"error":{"code":7}}', '{"code":7}'],
+    ['{"error":"e","content":1}', null],
+    ["null", null],
+    ["7", null],
+    ['"error"', null],
+    ["{", null],
+  ]) {
+    const conversation = begin(request("c"));
+    feed(conversation, 10, { ours: true, type: "FunctionCallResponse", id: "c", content });
+    const [call] = conversation.calls;
+    assert.deepEqual([call.error, call.result], [error, error === null ? content : null]);
+  }
 });
 
 test("a call that the server runs is answered by the server alone", () => {
@@ -239,6 +319,10 @@ test("lines are bounded, the oldest go", () => {
   });
   for (let count = 0; count < 2100; count += 1) feed(conversation, count, agent(`${count}`));
   assert.deepEqual([conversation.lines.length, removed, conversation.lines[0].text], [2000, 100, "100"]);
+  const gone = [];
+  conversation.on("call", ({ call, change }) => change === "removed" && gone.push(call.id));
+  for (let count = 0; count < 1002; count += 1) feed(conversation, count, request(`${count}`));
+  assert.deepEqual([conversation.calls.length, gone], [1000, ["0", "1"]]);
 });
 
 test("history is what a new session has to know, in the order in which it was", () => {
@@ -280,7 +364,12 @@ test("history is what a new session has to know, in the order in which it was", 
     assert.deepEqual(conversation.history(), expected);
   }
   feed(conversation, 300, typed("never taken"), user("never taken"));
-  assert.equal(conversation.lines.filter(({ text }) => text === "never taken").length, 2);
+  const twice = conversation.lines.filter(({ text }) => text === "never taken");
+  assert.deepEqual(
+    twice.map(({ pending }) => pending),
+    [true, false],
+    "what was not taken stays so",
+  );
   assert.deepEqual(conversation.history().at(-1), history("user", "never taken"));
 });
 
@@ -296,6 +385,16 @@ test("history is bounded: the newest 50 messages, 20,000 characters, 4,000 of on
   assert.deepEqual(
     long.history().map(({ content }) => content.length),
     [4000, 4000, 4000, 4000, 4000],
+  );
+  assert.equal(begin(agent("x".repeat(4000))).history()[0].content, "x".repeat(4000));
+  const calls = begin();
+  const answer = { ours: true, type: "FunctionCallResponse", content: "y".repeat(3000) };
+  for (const id of "abcdef") {
+    feed(calls, 0, request(id, { arguments: "x".repeat(3000) }), { ...answer, id });
+  }
+  assert.deepEqual(
+    calls.history().map(({ function_calls: [{ id }] }) => id),
+    ["d", "e", "f"],
   );
   const pair = begin(agent(`${"x".repeat(3998)}\u{1F600} and on`));
   assert.equal(pair.history()[0].content, `${"x".repeat(3998)}…`, "no half of a character");

@@ -44,11 +44,18 @@ test("Settings go out as soon as the socket is open, whenever Welcome comes", (t
   assert.equal(socket.binaryType, "arraybuffer");
   socket.onopen();
   assert.deepEqual(socket.sent, [{ ...SETTINGS, type: "Settings" }]);
+  socket.receive({ type: "Warning", code: "x" });
+  assert.equal(session.state, "settling");
   socket.receive({ type: "SettingsApplied" });
   socket.receive({ type: "Welcome", request_id: "r" });
   assert.deepEqual(told.states, ["settling", "open"]);
   const heard = told.messages.map(({ direction, message }) => `${direction} ${message.type}`);
-  assert.deepEqual(heard, ["sent Settings", "received SettingsApplied", "received Welcome"]);
+  assert.deepEqual(heard, [
+    "sent Settings",
+    "received Warning",
+    "received SettingsApplied",
+    "received Welcome",
+  ]);
 });
 
 test("what is typed before the socket is open goes out behind Settings, in order", (t) => {
@@ -131,9 +138,17 @@ test("KeepAlive goes out after 8 s without anything else, and not otherwise", (t
   assert.equal(kept(), 1, "audio was word enough");
   at(23_000);
   assert.equal(kept(), 2);
+  at(30_000);
   session.close();
-  at(60_000);
+  at(31_000);
   assert.equal(kept(), 2, "none into a session that ends");
+});
+
+test("KeepAlive ends with the session", (t) => {
+  const { socket, at } = opened(t);
+  socket.onclose({ code: 1000, reason: "" });
+  at(20_000);
+  assert.deepEqual(socket.types, ["Settings"]);
 });
 
 test("an end of the other side carries its Error, and is told once", (t) => {
@@ -150,13 +165,22 @@ test("an end of the other side carries its Error, and is told once", (t) => {
   assert.equal(told.ended.length, 1);
 });
 
-test("an Error that the session outlived is not the cause of its end", (t) => {
-  const { socket, told, at } = opened(t);
-  socket.receive({ type: "Error", code: "INVALID_SETTINGS" });
-  socket.receive({ type: "ConversationText", role: "assistant", content: "on" });
-  at(6000);
-  socket.onclose({ code: 1006, reason: "" });
-  assert.equal(told.ended[0].error, null);
+test("an Error is the cause of the end that follows it, not one that the session outlived", (t) => {
+  const error = { type: "Error", code: "INVALID_SETTINGS" };
+  const outlived = (then, after) => {
+    const { socket, told, at } = opened(t);
+    socket.receive(error);
+    if (then !== undefined) socket.receive(then);
+    at(after);
+    socket.onclose({ code: 1006, reason: "" });
+    t.mock.reset();
+    return told.ended[0].error;
+  };
+  const text = { type: "ConversationText", role: "assistant", content: "on" };
+  assert.deepEqual(outlived(undefined, 60_000), error);
+  assert.deepEqual(outlived(text, 4999), error);
+  assert.equal(outlived(text, 5000), null);
+  assert.equal(outlived(new ArrayBuffer(2), 5000), null);
 });
 
 test("a refused upgrade was never opened", (t) => {
@@ -190,7 +214,16 @@ test("closing: 1000, and an end even if nobody answers", (t) => {
   socket.onclose({ code: 1000, reason: "" });
   socket.receive({ type: "Warning", code: "late" });
   assert.equal(told.ended.length, 1);
+  assert.equal(told.messages.at(-1).message.content, "the rest");
   assert.deepEqual(told.states, ["settling", "open", "closing", "closed"]);
+});
+
+test("closing what was never opened is an end as well", async () => {
+  const session = new Session({ path: "/openai", settings: {}, base: "http://a.example/" });
+  const ended = new Promise((resolve) => session.on("ended", resolve));
+  session.close();
+  assert.deepEqual([(await ended).byUs, (await ended).opened], [true, false]);
+  assert.throws(() => session.open(), /opened once/);
 });
 
 test("closing while it connects sends nothing", (t) => {

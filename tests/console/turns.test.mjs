@@ -92,9 +92,12 @@ test("what was typed into an answer is not answered by the rest of it", () => {
 
 test("of two messages that one response answers, the latter is answered", () => {
   const { turns } = begin();
-  const [one, two] = [typed(turns, "one", 0), typed(turns, "two", 10)];
+  const before = typed(turns, "before", 0);
+  turns.text(1);
+  turns.done(2);
+  const [one, two] = [typed(turns, "one", 10), typed(turns, "two", 20)];
   turns.audio(SOME, 100);
-  assert.deepEqual([one.state, two.state], ["superseded", "answered"]);
+  assert.deepEqual([before.state, one.state, two.state], ["answered", "superseded", "answered"]);
 });
 
 test("an answer that goes on after a function call belongs to the same turn", () => {
@@ -124,9 +127,9 @@ test("the user cuts off what is heard or about to be, and no sound of it counts 
   const { turns } = begin();
   const turn = typed(turns, "Hi", 0);
   const { id } = turns.text(100);
-  for (let at = 100; at < 110; at += 1) turns.audio(SOME, at);
-  turns.done(110);
-  // A second's audio came within 10 ms: it is heard until 1100.
+  for (let at = 100; at < 120; at += 1) turns.audio(SOME, at);
+  turns.done(120);
+  // Two seconds of audio came within 20 ms: they are heard until 2100.
   const { turn: next, interrupted } = turns.speaking(1000);
   assert.deepEqual(
     interrupted.map((answer) => answer.id),
@@ -135,10 +138,18 @@ test("the user cuts off what is heard or about to be, and no sound of it counts 
   assert.equal(turn.interrupted, true);
   turns.heard(1010);
   assert.equal(turn.latencies.firstSound, null, "it was flushed");
+  assert.deepEqual(turns.speaking(1100).interrupted, [], "once");
   turns.audio(SOME, 1500);
   turns.done(1510);
   assert.deepEqual(turns.speaking(1700).interrupted, [], "it was heard to its end");
-  assert.equal(next.interrupted, false);
+  assert.deepEqual([next.interrupted, next.state], [false, "answered"]);
+  // An answer that is cut off while it is received.
+  const third = typed(turns, "Go on", 2000);
+  turns.text(2100);
+  assert.equal(turns.speaking(2200).interrupted.length, 1);
+  const fourth = typed(turns, "Stop", 2300);
+  turns.text(2400);
+  assert.deepEqual([third.state, fourth.state], ["answered", "answered"]);
 });
 
 test("answers that wait for each other in the speaker are cut off together", () => {
@@ -160,6 +171,27 @@ test("a session that is over owes nothing", () => {
   assert.equal(turn.state, "superseded");
   turns.audio(SOME, 100);
   assert.equal(turn.latencies.firstAudio, null);
+});
+
+test("what a session was saying is not said by the next one", () => {
+  const { turns } = begin();
+  const first = typed(turns, "Hi", 0);
+  for (let at = 100; at < 200; at += 1) turns.audio(SOME, at);
+  turns.reset();
+  turns.heard(200);
+  assert.equal(first.latencies.firstSound, null);
+  assert.equal(turns.text(300).turn, null, "its greeting answers nobody");
+  turns.done(310);
+  const second = typed(turns, "Again", 400);
+  turns.audio(SOME, 500);
+  turns.done(510);
+  assert.deepEqual([second.state, second.latencies.firstAudio], ["answered", 100]);
+  assert.deepEqual(turns.speaking(1000).interrupted, []);
+  const { turns: others } = begin();
+  typed(others, "Hi", 0);
+  for (let at = 0; at < 100; at += 1) others.audio(SOME, at);
+  others.reset();
+  assert.deepEqual(others.speaking(1000).interrupted, []);
 });
 
 test("turns are bounded, the oldest go", () => {

@@ -103,7 +103,6 @@ export class Turns {
   speaking(at) {
     const open = this.#answer?.text || this.#answer?.audio ? this.#answer : null;
     const interrupted = this.#audible.filter((answer) => answer === open || answer.playedUntil > at);
-    if (open !== null && !interrupted.includes(open)) interrupted.push(open);
     for (const { turn } of interrupted) if (turn !== null) this.#change(turn, { interrupted: true });
     this.#answer = null;
     this.#audible = [];
@@ -190,7 +189,6 @@ export class Turns {
    * @param {number} at
    */
   done(at) {
-    if (this.#answer === null) return;
     this.#answer = null;
     for (const turn of this.list) if (turn.state !== "open") turn.endedAt ??= at;
   }
