@@ -74,6 +74,11 @@ test("echoes find their lines, also a changed one, and put them into the order o
     user("One!"),
     user("three"),
   );
+  const two = begin(typed("one"), typed("two"), user("two"));
+  assert.deepEqual(
+    two.lines.map(({ pending }) => pending),
+    [true, false],
+  );
   assert.deepEqual(said(conversation), ["user: two", "user: One!", "user: three"]);
 });
 
@@ -134,6 +139,7 @@ test("a noise leaves no line, and a breath no second turn", () => {
   feed(conversation, 9000, SPEAKS);
   conversation.ended(9500);
   assert.deepEqual(said(conversation), ["user: Hi"]);
+  assert.ok(conversation.turns.every(({ state }) => state === "superseded"));
 });
 
 test("a noise that was answered does not take the next question's words", () => {

@@ -90,6 +90,25 @@ test("the same rate changes nothing; after a reset nothing of the past is heard"
   assert.ok(resampler.process(new Float32Array(240)).every((sample) => sample === 0));
 });
 
+test("after a reset it begins as a new one does", () => {
+  const input = tone(24_000, 440, 0.01);
+  const resampler = new Resampler(24_000, 44_100);
+  resampler.process(tone(24_000, 700, 0.0101));
+  resampler.reset();
+  assert.deepEqual(resampler.process(input), new Resampler(24_000, 44_100).process(input));
+});
+
+test("what does not change stays what it is, at any rate", () => {
+  for (const [from, to] of [...CAPTURE, ...PLAYBACK]) {
+    const out = new Resampler(from, to).process(new Float32Array(from / 10).fill(0.5));
+    const settled = out.subarray(out.length / 2);
+    assert.ok(
+      settled.every((sample) => Math.abs(sample - 0.5) < 1e-5),
+      `${from} to ${to}`,
+    );
+  }
+});
+
 test("all of a sound is out once as much silence as it looks ahead has followed", () => {
   const resampler = new Resampler(24_000, 48_000);
   const out = resampler.process(new Float32Array(100).fill(0.5)).length;

@@ -81,6 +81,25 @@ test("a run that was dropped does not grow on unseen", () => {
   );
 });
 
+test("an end ends the runs, and forgotten is forgotten", () => {
+  const timeline = new Timeline({ limit: 3, bytes: 100 });
+  timeline.add("sent", 0, FRAME);
+  timeline.end(1, { code: 1000, reason: "" });
+  timeline.add("sent", 2, FRAME);
+  assert.deepEqual(
+    timeline.entries().map(({ type }) => type),
+    ["audio", "end", "audio"],
+  );
+  timeline.add("sent", 3, { type: "x".repeat(60) });
+  assert.equal(timeline.dropped, 1);
+  timeline.add("received", 4, FRAME);
+  timeline.clear();
+  assert.deepEqual([timeline.length, timeline.dropped], [0, 0]);
+  timeline.add("received", 5, FRAME);
+  timeline.add("sent", 6, { type: "x".repeat(60) });
+  assert.deepEqual([timeline.length, timeline.dropped], [2, 0]);
+});
+
 test("a filter: all words, in any place, none with a minus; words with spaces in quotes", () => {
   const timeline = new Timeline();
   timeline.add("sent", 0, { type: "InjectUserMessage", content: "What time is it?" });

@@ -145,6 +145,10 @@ test("an end: by the user, by its Error, by its close, or before it began", () =
   const idle = wordsForEnding({ ...ended, code: 1000, error: { type: "Error", code: "idle_timeout" } });
   assert.equal(idle.level, "info", "nothing has failed");
   assert.equal(wordsForEnding({ ...ended, opened: false }).headline, REFUSALS.unreachable[0]);
+  assert.deepEqual(
+    [1000, 1006].map((code) => wordsForEnding({ ...ended, code }).level),
+    ["info", "error"],
+  );
   assert.match(wordsForEnding({ ...ended, code: 4321 }).headline, /4321/);
 });
 

@@ -25,7 +25,6 @@ export function addressOf(path, base = document.baseURI) {
 export function socketOf(path, token, base) {
   const url = addressOf(path, base);
   url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
-  url.hash = "";
   if (token === "") return { url: url.href, protocols: [] };
   // No browser offers the same subprotocol twice.
   if (SUBPROTOCOL.test(token) && token !== "token") return { url: url.href, protocols: ["token", token] };
