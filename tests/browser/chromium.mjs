@@ -35,7 +35,6 @@ const FLAGS = [
   "--disable-gpu",
   "--disable-dev-shm-usage",
   "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream", // nobody is there to be asked for the microphone
 ];
 
 /** Runs `body(stage)` and ends the program: with 1 if a check failed, none was made, or `seconds` were not enough. */
@@ -173,14 +172,22 @@ class Browser {
     this.chromium = chromium;
   }
 
-  /** Opens `url` in a tab, of which `prepare(tab)` is called before anything is loaded. */
-  async open(url, { width = 1280, height = 900, scale = 1, dark = false, still = false, prepare } = {}) {
+  /**
+   * Opens `url` in a tab, of which `prepare(tab)` is called before anything is loaded. Whether its pages may use the
+   * microphone is `microphone`, because nobody is there to be asked.
+   */
+  async open(url, options = {}) {
+    const { width = 1280, height = 900, dark = false, microphone = true, prepare } = options;
     const tab = new Tab(await this.chromium.newPage(), new URL(url).origin);
-    await tab.page.setViewport({ width, height, deviceScaleFactor: scale });
-    await tab.page.emulateMediaFeatures([
-      { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
-      { name: "prefers-reduced-motion", value: still ? "reduce" : "no-preference" },
-    ]);
+    await tab.page.setViewport({ width, height });
+    await tab.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
+    const protocol = await tab.page.createCDPSession();
+    const setting = microphone ? "granted" : "denied";
+    await protocol.send("Browser.setPermission", {
+      permission: { name: "microphone" },
+      setting,
+      origin: tab.origin,
+    });
     await tab.watch();
     await prepare?.(tab);
     await tab.page.goto(url, { waitUntil: "load" });
@@ -231,11 +238,14 @@ class Tab {
     page.on("console", (message) => {
       const [type, text] = [message.type(), message.text()];
       this.console.push({ type, text });
-      if (["error", "warn", "assert"].includes(type)) troubled(`console: ${text} ${message.location()?.url ?? ""}`);
+      if (["error", "warn", "assert"].includes(type))
+        troubled(`console: ${text} ${message.location()?.url ?? ""}`);
     });
     page.on("pageerror", (error) => troubled(`page error: ${error?.stack ?? error}`));
     page.on("error", (error) => troubled(`the tab died: ${error}`));
-    page.on("requestfailed", (request) => troubled(`request failed: ${request.url()} ${request.failure()?.errorText}`));
+    page.on("requestfailed", (request) =>
+      troubled(`request failed: ${request.url()} ${request.failure()?.errorText}`),
+    );
     page.on("request", (request) => this.#asked(request.url()));
     const protocol = await page.createCDPSession();
     protocol.on("Network.webSocketCreated", ({ url }) => this.#asked(url));

@@ -97,12 +97,16 @@ await run("console", 150, async (stage) => {
     await talk.typed(stage, desk);
     await judge(stage, desk.tab, "typed");
     await talk.bargeIn(stage, desk, "barge-in");
-    await talk.reconnect(stage, desk);
     await forms.timeLine(stage, desk);
+    await talk.reconnect(stage, desk);
   });
   await part("spoken", async (desk) => {
     await desk.connect("openai");
     await talk.spoken(stage, desk, "spoken turn", /A spoken question/, /You said: A spoken question/);
+  });
+  await part("silenced", async (desk) => {
+    await desk.connect("openai");
+    await talk.silenced(stage, desk);
   });
   await part("server", (desk) => talk.onServer(stage, desk));
   await part("by-hand", (desk) => talk.byHand(stage, desk));
@@ -110,16 +114,26 @@ await run("console", 150, async (stage) => {
     await desk.connect("deepgram");
     await talk.greeted(stage, desk, "deepgram");
     await talk.bargeIn(stage, desk, "deepgram, barge-in");
-    await desk.talks(/A spoken question[^]*You said: A spoken question/);
+    await desk.talks(/A spoken question.*You said: A spoken question/s);
     stage.ok("deepgram: a spoken turn", true);
   });
   await part("forms", (desk) => forms.wrongInput(stage, desk));
+  await part("denied", (desk) => forms.withoutMicrophone(stage, desk), { microphone: false });
   await part("keys", (desk) => forms.keysAlone(stage, desk));
   await part("endings", (desk) => endings.byThemselves(stage, desk));
   const stopping = await stage.gateway(binary, SIMULATED + openai("openai"));
-  await part("stopping", (desk) => endings.byTheGateway(stage, desk, stopping), { address: stopping.address, expected: refusals });
+  await part("stopping", (desk) => endings.byTheGateway(stage, desk, stopping), {
+    address: stopping.address,
+    expected: refusals,
+  });
   const guarded = await stage.gateway(binary, endings.WITH_TOKENS + SIMULATED + openai("openai"));
-  await part("tokens", (desk) => endings.withTokens(stage, desk), { address: guarded.address, expected: refusals });
+  await part("tokens", (desk) => endings.withTokens(stage, desk), {
+    address: guarded.address,
+    expected: refusals,
+  });
   const closed = await stage.gateway(binary, endings.OF_OTHER_PAGES + SIMULATED + openai("openai"));
-  await part("origins", (desk) => endings.ofOtherPages(stage, desk), { address: closed.address, expected: refusals });
+  await part("origins", (desk) => endings.ofOtherPages(stage, desk), {
+    address: closed.address,
+    expected: refusals,
+  });
 });

@@ -41,7 +41,8 @@ await run("function-call", 60, async (stage) => {
     open: (await stage.gateway(BINARY, gateway(application.address, []))).address,
   });
   const browser = await stage.browser();
-  const visit = async (origin) => (await browser.open(`${origin}/?${gateways}`)).page.evaluate(() => globalThis.look());
+  const visit = async (origin) =>
+    (await browser.open(`${origin}/?${gateways}`)).page.evaluate(() => globalThis.look());
   const calls = () => application.output.split("POST").length;
   const weather = { status: 200, content: { city: "Oslo", weather: "6 degrees and rainy" } };
   const unheardOf = { status: 200, error: "there is no function unheard_of" };
@@ -49,7 +50,11 @@ await run("function-call", 60, async (stage) => {
   const saw = await visit(allowed);
   stage.check("allowed page: a result", weather, saw.listing.call);
   stage.check("allowed page: an error for the model", unheardOf, saw.listing.unknown);
-  stage.check("allowed page: the body of a refusal", { status: 400, code: "invalid_id" }, saw.listing.refused);
+  stage.check(
+    "allowed page: the body of a refusal",
+    { status: 400, code: "invalid_id" },
+    saw.listing.refused,
+  );
   stage.check("allowed page: a session", "Welcome", saw.listing.session);
   stage.check("allowed page: no list, a result", weather, saw.open.call);
 

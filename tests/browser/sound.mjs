@@ -10,7 +10,9 @@ const WINDOW_S = 0.01;
 /** The samples of a WAV file with the usual header: 16 bits, one channel, 16 kHz. */
 export function samples(file) {
   const bytes = readFileSync(file);
-  return new Int16Array(bytes.buffer.slice(bytes.byteOffset + 44, bytes.byteOffset + bytes.length - (bytes.length % 2)));
+  return new Int16Array(
+    bytes.buffer.slice(bytes.byteOffset + 44, bytes.byteOffset + bytes.length - (bytes.length % 2)),
+  );
 }
 
 /** What is between the silence at the beginning and the silence at the end of `sound`. */
@@ -21,8 +23,12 @@ export function withoutSilence(sound) {
 
 /** Writes a WAV file of these parts: samples, or seconds of silence. */
 export function writeWav(file, parts) {
-  const pieces = parts.map((part) => (typeof part === "number" ? new Int16Array(Math.round(part * RATE)) : part));
-  const data = Buffer.concat(pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)));
+  const pieces = parts.map((part) =>
+    typeof part === "number" ? new Int16Array(Math.round(part * RATE)) : part,
+  );
+  const data = Buffer.concat(
+    pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)),
+  );
   const header = Buffer.alloc(44);
   header.write("RIFF", 0);
   header.writeUInt32LE(36 + data.length, 4);
@@ -72,7 +78,9 @@ export function seconds(windows) {
 /** How alike the loudness of two sounds runs, from -1 to 1, where they fit best within 100 ms of their beginnings. */
 export function likeness(one, other) {
   const shifts = Array.from({ length: 21 }, (_, index) => index - 10);
-  return Math.max(...shifts.map((shift) => correlation(one.slice(Math.max(0, shift)), other.slice(Math.max(0, -shift)))));
+  return Math.max(
+    ...shifts.map((shift) => correlation(one.slice(Math.max(0, shift)), other.slice(Math.max(0, -shift)))),
+  );
 }
 
 function correlation(one, other) {
@@ -148,7 +156,12 @@ function putEar(windowSeconds) {
 
   // By the clock of the sound, which is ahead of what was read from the stream.
   const position = () =>
-    Math.max(0, ...[...taps.values()].map(({ context, since }) => Math.round((context.currentTime - since) / windowSeconds)));
+    Math.max(
+      0,
+      ...[...taps.values()].map(({ context, since }) =>
+        Math.round((context.currentTime - since) / windowSeconds),
+      ),
+    );
 
   globalThis.WebSocket = class extends WebSocket {
     constructor(...parameters) {
@@ -167,8 +180,16 @@ function putEar(windowSeconds) {
     heard: () => {
       const all = [...taps.values()].map(({ peaks }) => peaks);
       const longest = Math.max(0, ...all.map((peaks) => peaks.length));
-      const played = Array.from({ length: longest }, (_, index) => Math.max(...all.map((peaks) => peaks[index] ?? 0)));
-      return { played, received: received.peaks, events, position: position(), rates: [...taps.values()].map(({ rate }) => rate) };
+      const played = Array.from({ length: longest }, (_, index) =>
+        Math.max(...all.map((peaks) => peaks[index] ?? 0)),
+      );
+      return {
+        played,
+        received: received.peaks,
+        events,
+        position: position(),
+        rates: [...taps.values()].map(({ rate }) => rate),
+      };
     },
   };
 }

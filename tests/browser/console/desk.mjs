@@ -35,7 +35,9 @@ export class Desk {
   async press(name, role = "button") {
     await until(`${role} "${name}", enabled`, async () => {
       const found = await this.peek(role, name);
-      return found && (await found.evaluate((element) => !element.disabled && element.ariaDisabled !== "true"));
+      return (
+        found && (await found.evaluate((element) => !element.disabled && element.ariaDisabled !== "true"))
+      );
     });
     await (await this.find(role, name)).click();
   }
@@ -54,7 +56,10 @@ export class Desk {
   async choose(backend) {
     const list = await this.find("combobox", "Backend");
     const value = await until(`backend ${backend}`, () =>
-      list.evaluate((element, text) => [...element.options].find((option) => option.text.includes(text))?.value, backend),
+      list.evaluate(
+        (element, text) => [...element.options].find((option) => option.text.includes(text))?.value,
+        backend,
+      ),
     );
     await list.select(value);
   }
@@ -66,12 +71,9 @@ export class Desk {
     await this.ready();
   }
 
-  /** Waits until messages can be sent. */
+  /** Waits until one can talk. */
   ready() {
-    return until("a session that can be talked to", async () => {
-      const message = await this.peek("textbox", "Message");
-      return message && (await this.peek("button", "Disconnect")) && (await message.evaluate((element) => !element.disabled));
-    });
+    return this.shows("status", "", /^Connected/);
   }
 
   /** Waits for the end of the session, and resolves to what is said about it. */
@@ -118,7 +120,9 @@ export class Desk {
   /** Waits until the level meter of that name has been above zero. */
   level(name) {
     return until(`${name} above zero`, async () =>
-      (await this.find("meter", name)).evaluate((element) => Number(element.getAttribute("aria-valuenow")) > 0),
+      (await this.find("meter", name)).evaluate(
+        (element) => Number(element.getAttribute("aria-valuenow")) > 0,
+      ),
     );
   }
 

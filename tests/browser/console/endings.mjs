@@ -65,7 +65,11 @@ export async function byTheGateway(stage, desk, gateway) {
   await desk.connect();
   await desk.press("Disconnect");
   const own = await desk.ended();
-  stage.ok("ending, the user's own: no alarm", /^Disconnected\s+Reconnect goes on where it ended/.test(own), own);
+  stage.ok(
+    "ending, the user's own: no alarm",
+    /^Disconnected\s+Reconnect goes on where it ended/.test(own),
+    own,
+  );
   await desk.press("Reconnect");
   await desk.ready();
   const stopped = gateway.stop();
@@ -81,7 +85,10 @@ export async function withTokens(stage, desk) {
   stage.ok("token, none: in words", await desk.shows("form", "Connection settings", /token/i));
   await desk.fill("Token", "a-wrong-token-00000");
   await desk.press("Use token");
-  stage.ok("token, a wrong one: in words", await desk.shows("form", "Connection settings", /token[^]*(not|wrong|refus|valid|unknown)/i));
+  stage.ok(
+    "token, a wrong one: in words",
+    await desk.shows("form", "Connection settings", /token.*(not|wrong|refus|valid|unknown)/is),
+  );
   await judge(stage, desk.tab, "token");
   await desk.fill("Token", TOKEN);
   await desk.press("Use token");

@@ -8,7 +8,9 @@ const { source } = createRequire(import.meta.url)("axe-core");
 /** Waits until nothing that has an end moves any more, because half-way colours and places count for nothing. */
 export function settled(page) {
   return page.evaluate(async () => {
-    const ending = document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+    const ending = document
+      .getAnimations()
+      .filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
     await Promise.allSettled(ending.map(({ finished }) => finished));
   });
 }
@@ -22,7 +24,9 @@ export async function violations(page) {
     await page.evaluate(source);
     const lines = await page.evaluate(async () => {
       const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-      return violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => `${id}: ${html.slice(0, 120)} ${any[0]?.message ?? ""}`));
+      return violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ html, any }) => `${id}: ${html.slice(0, 120)} ${any[0]?.message ?? ""}`),
+      );
     });
     found.push(...lines.map((line) => `${value}: ${line}`));
   }
@@ -75,7 +79,11 @@ export async function tour(page, limit = 150) {
 /** Names of animations that run, which is none where motion is not wanted. */
 export function moving(page) {
   return page.evaluate(() =>
-    document.getAnimations().filter((animation) => animation.playState === "running" && animation.effect.getComputedTiming().duration > 1)
+    document
+      .getAnimations()
+      .filter(
+        (animation) => animation.playState === "running" && animation.effect.getComputedTiming().duration > 1,
+      )
       .map((animation) => animation.animationName ?? animation.transitionProperty),
   );
 }
@@ -90,7 +98,11 @@ function describeFocus() {
   const rect = element.getBoundingClientRect();
   return {
     key: globalThis.stops.get(element),
-    name: element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText?.trim().split("\n")[0] ?? "",
+    name:
+      element.getAttribute("aria-label") ??
+      element.labels?.[0]?.innerText ??
+      element.innerText?.trim().split("\n")[0] ??
+      "",
     tag: element.localName,
     outlined: style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) >= 2,
     shown: rect.width > 4 && rect.height > 4 && rect.bottom > 0 && rect.top < innerHeight,
@@ -101,7 +113,8 @@ function describeFocus() {
 function findMisplaced() {
   const problems = [];
   const root = document.documentElement;
-  if (root.scrollWidth > innerWidth) problems.push(`the page is ${root.scrollWidth} px wide in a window of ${innerWidth} px`);
+  if (root.scrollWidth > innerWidth)
+    problems.push(`the page is ${root.scrollWidth} px wide in a window of ${innerWidth} px`);
 
   const shown = (element) =>
     element.checkVisibility({ opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true });
@@ -116,7 +129,12 @@ function findMisplaced() {
       const { overflowX, overflowY, textOverflow } = getComputedStyle(around);
       const frame = around.getBoundingClientRect();
       const hides = (overflow) => overflow === "hidden" || overflow === "clip";
-      if (hides(overflowX) && textOverflow !== "ellipsis" && (left < frame.left - 1 || right > frame.right + 1)) cut = true;
+      if (
+        hides(overflowX) &&
+        textOverflow !== "ellipsis" &&
+        (left < frame.left - 1 || right > frame.right + 1)
+      )
+        cut = true;
       if (hides(overflowY) && (top < frame.top - 1 || bottom > frame.bottom + 1)) cut = true;
       if (overflowX !== "visible") [left, right] = [Math.max(left, frame.left), Math.min(right, frame.right)];
       if (overflowY !== "visible") [top, bottom] = [Math.max(top, frame.top), Math.min(bottom, frame.bottom)];
@@ -135,7 +153,9 @@ function findMisplaced() {
   const things = [];
   for (const element of (modal ?? document.body).querySelectorAll("*")) {
     const control = element.matches("button, a, input, select, textarea, summary");
-    const text = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const text = [...element.childNodes].filter(
+      (node) => node.nodeType === Node.TEXT_NODE && node.data.trim(),
+    );
     if ((!control && !text.length) || !shown(element) || element.closest("svg, option, datalist")) continue;
     const own = element.getBoundingClientRect();
     if (own.width <= 1 || own.height <= 1) continue; // for screen readers alone
@@ -147,9 +167,12 @@ function findMisplaced() {
     const part = seenPart(element, box);
     const ellipsis = getComputedStyle(element).textOverflow === "ellipsis";
     if (part.cut && !ellipsis) problems.push(`${named(element)} is cut off`);
-    if (control && element.localName === "button" && element.scrollWidth > element.clientWidth + 1) problems.push(`${named(element)} does not hold its text`);
-    if (!floats(element) && (part.left < -1 || part.right > innerWidth + 1)) problems.push(`${named(element)} is outside of the window`);
-    if (part.right - part.left > 2 && part.bottom - part.top > 2) things.push({ element, part, floating: floats(element) });
+    if (control && element.localName === "button" && element.scrollWidth > element.clientWidth + 1)
+      problems.push(`${named(element)} does not hold its text`);
+    if (!floats(element) && (part.left < -1 || part.right > innerWidth + 1))
+      problems.push(`${named(element)} is outside of the window`);
+    if (part.right - part.left > 2 && part.bottom - part.top > 2)
+      things.push({ element, part, floating: floats(element) });
   }
   for (const [index, one] of things.entries()) {
     for (const other of things.slice(index + 1)) {
