@@ -52,7 +52,7 @@ export class Sound {
 
   /** @param {ArrayBuffer} data linear16 at 24 kHz */
   play(data) {
-    this.#speaker?.play(data);
+    this.#withSpeaker((speaker) => speaker.play(data));
   }
 
   /** Whether anything can be heard: browsers without a device, or without a person's leave, play nothing. */
@@ -62,12 +62,21 @@ export class Sound {
 
   /** All of an answer is there. */
   endAnswer() {
-    this.#speaker?.endAnswer();
+    this.#withSpeaker((speaker) => speaker.endAnswer());
   }
 
   /** Silences what plays and what waits, at once. */
   flush() {
-    this.#speaker?.flush();
+    this.#withSpeaker((speaker) => speaker.flush());
+  }
+
+  /**
+   * Now, or, in order, once it is open: a greeting may come before.
+   * @param {(speaker: Speaker) => void} use
+   */
+  #withSpeaker(use) {
+    if (this.#speaker) use(this.#speaker);
+    else this.#opening?.then(() => this.#speaker && use(this.#speaker));
   }
 
   /** @param {number} volume 0 to 1 */
