@@ -56,20 +56,25 @@ const talking = (application) => `
   ${endings.backends(openai, deepgram)}
 `;
 
+// What a browser writes itself when an upgrade or a request is refused.
+const REFUSALS = /Failed to load resource|WebSocket connection to|request failed/;
+
 await run("console", 150, async (stage) => {
   const application = await stage.server(path("../../scripts/example-functions"), ["0"]);
   const microphone = join(stage.directory, "microphone.wav");
   writeWav(microphone, [0.4, withoutSilence(samples(path("../audio/question.wav"))), 1]);
-  const browser = await stage.browser({ microphone });
   const gateway = await stage.gateway(binary, talking(application.address));
-  const asked = [];
-  const elsewhere = await stage.pages((request, response) => {
-    asked.push(request.url);
+  const stopping = await stage.gateway(binary, SIMULATED + openai("openai"));
+  const guarded = await stage.gateway(binary, endings.WITH_TOKENS + SIMULATED + openai("openai"));
+  const closed = await stage.gateway(binary, endings.OF_OTHER_PAGES + SIMULATED + openai("openai"));
+  const elsewhere = { asked: [] };
+  elsewhere.origin = await stage.pages((request, response) => {
+    elsewhere.asked.push(request.url);
     response.end();
   });
 
   // A page of its own for each part, in which nothing may go wrong but what `expected` describes.
-  async function part(name, body, { address = gateway.address, expected, ...options } = {}) {
+  async function part(browser, name, body, { address = gateway.address, expected, ...options } = {}) {
     if (only.length && !only.includes(name)) return;
     const began = performance.now();
     await stage.part(name, async () => {
@@ -86,54 +91,59 @@ await run("console", 150, async (stage) => {
     console.log(`# ${name}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
 
-  // What a browser writes itself when an upgrade or a request is refused.
-  const refusals = /Failed to load resource|WebSocket connection to|request failed/;
+  // Sound takes its time, in which the other browser does what makes none.
+  async function withSound() {
+    const browser = await stage.browser({ microphone });
+    await part(browser, "typed", async (desk) => {
+      await talk.typed(stage, desk);
+      await judge(stage, desk.tab, "typed");
+      await talk.bargeIn(stage, desk, "barge-in");
+      await forms.timeLine(stage, desk);
+      await talk.reconnect(stage, desk);
+    });
+    await part(browser, "spoken", async (desk) => {
+      await desk.connect("openai");
+      await talk.spoken(stage, desk, "spoken turn", /A spoken question/, /You said: A spoken question/);
+    });
+    await part(browser, "silenced", async (desk) => {
+      await desk.connect("openai");
+      await talk.silenced(stage, desk);
+    });
+    await part(browser, "deepgram", async (desk) => {
+      await desk.connect("deepgram");
+      await talk.greeted(stage, desk, "deepgram");
+      await talk.bargeIn(stage, desk, "deepgram, barge-in");
+      await desk.talks(/A spoken question.*You said: A spoken question/s);
+      stage.ok("deepgram: a spoken turn", true);
+    });
+  }
 
-  await part("first", async (desk) => {
-    await judge(stage, desk.tab, "first");
-    await forms.policy(stage, desk, { origin: elsewhere, asked });
-  });
-  await part("typed", async (desk) => {
-    await talk.typed(stage, desk);
-    await judge(stage, desk.tab, "typed");
-    await talk.bargeIn(stage, desk, "barge-in");
-    await forms.timeLine(stage, desk);
-    await talk.reconnect(stage, desk);
-  });
-  await part("spoken", async (desk) => {
-    await desk.connect("openai");
-    await talk.spoken(stage, desk, "spoken turn", /A spoken question/, /You said: A spoken question/);
-  });
-  await part("silenced", async (desk) => {
-    await desk.connect("openai");
-    await talk.silenced(stage, desk);
-  });
-  await part("server", (desk) => talk.onServer(stage, desk));
-  await part("by-hand", (desk) => talk.byHand(stage, desk));
-  await part("deepgram", async (desk) => {
-    await desk.connect("deepgram");
-    await talk.greeted(stage, desk, "deepgram");
-    await talk.bargeIn(stage, desk, "deepgram, barge-in");
-    await desk.talks(/A spoken question.*You said: A spoken question/s);
-    stage.ok("deepgram: a spoken turn", true);
-  });
-  await part("forms", (desk) => forms.wrongInput(stage, desk));
-  await part("denied", (desk) => forms.withoutMicrophone(stage, desk), { microphone: false });
-  await part("keys", (desk) => forms.keysAlone(stage, desk));
-  await part("endings", (desk) => endings.byThemselves(stage, desk));
-  const stopping = await stage.gateway(binary, SIMULATED + openai("openai"));
-  await part("stopping", (desk) => endings.byTheGateway(stage, desk, stopping), {
-    address: stopping.address,
-    expected: refusals,
-  });
-  const guarded = await stage.gateway(binary, endings.WITH_TOKENS + SIMULATED + openai("openai"));
-  await part("tokens", (desk) => endings.withTokens(stage, desk), {
-    address: guarded.address,
-    expected: refusals,
-  });
-  const closed = await stage.gateway(binary, endings.OF_OTHER_PAGES + SIMULATED + openai("openai"));
-  await part("origins", (desk) => endings.ofOtherPages(stage, desk), {
-    address: closed.address,
-    expected: refusals,
-  });
+  async function withoutSound() {
+    const browser = await stage.browser();
+    await part(browser, "first", async (desk) => {
+      await judge(stage, desk.tab, "first");
+      await forms.policy(stage, desk, elsewhere);
+    });
+    await part(browser, "keys", (desk) => forms.keysAlone(stage, desk));
+    await part(browser, "forms", (desk) => forms.wrongInput(stage, desk));
+    await part(browser, "denied", (desk) => forms.withoutMicrophone(stage, desk), { microphone: false });
+    await part(browser, "server", (desk) => talk.onServer(stage, desk));
+    await part(browser, "by-hand", (desk) => talk.byHand(stage, desk));
+    await part(browser, "endings", (desk) => endings.byThemselves(stage, desk));
+    const { address } = stopping;
+    await part(browser, "stopping", (desk) => endings.byTheGateway(stage, desk, stopping), {
+      address,
+      expected: REFUSALS,
+    });
+    await part(browser, "tokens", (desk) => endings.withTokens(stage, desk), {
+      address: guarded.address,
+      expected: REFUSALS,
+    });
+    await part(browser, "origins", (desk) => endings.ofOtherPages(stage, desk), {
+      address: closed.address,
+      expected: REFUSALS,
+    });
+  }
+
+  await Promise.all([stage.part("with sound", withSound), stage.part("without sound", withoutSound)]);
 });

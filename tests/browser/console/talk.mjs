@@ -9,14 +9,20 @@ const LONG = `Count: ${"1 2 3 4 5 6 7 8 9 ".repeat(3)}`;
 
 /** What was played and received from a moment on, once everything that was received has been played. */
 async function playedOut(tab, from) {
-  return until("the answer, played to its end", async () => {
-    const all = await hear(tab);
-    const [played, received] = [all.played.slice(from.position), all.received.slice(from.received.length)];
-    const done = all.events.slice(from.events.length).some(({ type }) => type === "AgentAudioDone");
-    return (
-      done && audible(received) > 0.5 && audible(played) > 0.97 * audible(received) && { played, received }
-    );
-  });
+  let state = "";
+  try {
+    return await until("the answer", async () => {
+      const all = await hear(tab);
+      const [played, received] = [all.played.slice(from.position), all.received.slice(from.received.length)];
+      const done = all.events.slice(from.events.length).some(({ type }) => type === "AgentAudioDone");
+      state = `${audible(played)} s of ${audible(received)} s, ${done ? "all" : "not all"} received`;
+      return (
+        done && audible(received) > 0.5 && audible(played) > 0.97 * audible(received) && { played, received }
+      );
+    });
+  } catch {
+    throw new Error(`the answer is not played to its end: ${state}`);
+  }
 }
 
 function judgeSound(stage, name, { played, received }) {
