@@ -126,6 +126,7 @@ await run("console", 150, async (stage) => {
     });
     await part(browser, "keys", (desk) => forms.keysAlone(stage, desk));
     await part(browser, "forms", (desk) => forms.wrongInput(stage, desk));
+    await part(browser, "telephone", (desk) => forms.onTelephone(stage, desk), { width: 360, height: 740 });
     await part(browser, "denied", (desk) => forms.withoutMicrophone(stage, desk), { microphone: false });
     await part(browser, "server", (desk) => talk.onServer(stage, desk));
     await part(browser, "by-hand", (desk) => talk.byHand(stage, desk));

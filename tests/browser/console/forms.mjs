@@ -46,6 +46,31 @@ export async function wrongInput(stage, desk) {
   stage.ok("an empty message: not sent", !(await rows()).includes("InjectUserMessage"));
 }
 
+/** On a telephone one sees the conversation first, and can have one. */
+export async function onTelephone(stage, desk) {
+  const seen = (element) => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  };
+  stage.ok(
+    "telephone: Connect is on the first screen",
+    await (await desk.find("button", "Connect")).evaluate(seen),
+  );
+  const log = await desk.find("log", "Conversation");
+  stage.ok(
+    "telephone: the conversation is, too",
+    await log.evaluate((element) => element.getBoundingClientRect().top < innerHeight / 2),
+  );
+  await desk.connect("openai");
+  await desk.say("Hello there");
+  await desk.talks(/voxbridge simulator speaking/);
+  stage.ok(
+    "telephone: one sees what one types",
+    await (await desk.find("textbox", "Message")).evaluate(seen),
+  );
+  await judge(stage, desk.tab, "telephone");
+}
+
 /** Without a microphone one is told so, and can type. */
 export async function withoutMicrophone(stage, desk) {
   await desk.connect("openai");
