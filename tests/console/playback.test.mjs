@@ -59,6 +59,7 @@ test("half a sample at the end of an answer does not shift the next one", () => 
 
 test("an answer begins with 60 ms, or as soon as it is whole", () => {
   const queue = new PlayQueue(RATE);
+  assert.deepEqual(render(queue, 1000).changes, [], "however long it was silent before");
   queue.push(sound(59));
   assert.deepEqual(render(queue, 100).changes, []);
   queue.push(sound(1));
@@ -69,6 +70,15 @@ test("an answer begins with 60 ms, or as soon as it is whole", () => {
   short.push(sound(10));
   short.end();
   assert.deepEqual(render(short, 100).changes[0], ["sound", 0]);
+});
+
+test("where there is no sound there is silence, whatever stood there", () => {
+  const queue = new PlayQueue(RATE);
+  queue.push(sound(2));
+  queue.end();
+  const output = new Float32Array(128).fill(7);
+  queue.render(output);
+  assert.deepEqual([output[47], output[48], output[127]], [0.25, 0, 0]);
 });
 
 test("what is short and has no end is played after 300 ms all the same", () => {

@@ -79,6 +79,12 @@ test("a run that was dropped does not grow on unseen", () => {
     timeline.entries().map(({ direction, frames }) => `${direction} ${frames}`),
     ["sent 1"],
   );
+  const other = new Timeline({ limit: 2 });
+  other.add("sent", 0, { type: "a" });
+  other.add("sent", 1, FRAME);
+  other.add("received", 2, FRAME);
+  other.add("sent", 3, FRAME);
+  assert.deepEqual([other.length, other.dropped, other.entries()[0].frames], [2, 1, 2]);
 });
 
 test("an end ends the runs, and forgotten is forgotten", () => {
