@@ -165,7 +165,11 @@ function browser(t, { refuses = () => false } = {}) {
   const made = { contexts: [], nodes: [], tracks: [] };
   class Context extends EventTarget {
     state = "running";
-    destination = {};
+    destination = "speakers";
+    currentTime = 7;
+    resumed = 0;
+    wires = [];
+    volumes = [];
     outputLatency = 0.02;
     audioWorklet = { addModule: async (url) => (this.module = String(url)) };
     constructor({ sampleRate } = {}) {
@@ -175,12 +179,19 @@ function browser(t, { refuses = () => false } = {}) {
     }
     createMediaStreamSource() {
       if (refuses(this)) throw new DOMException("another rate", "NotSupportedError");
-      return { connect: (to) => to, disconnect: () => (this.disconnected = true) };
+      return { connect: (to) => this.wire("source", to), disconnect: () => (this.disconnected = true) };
     }
     createGain() {
-      return { gain: { setTargetAtTime() {} }, connect: (to) => to };
+      const setTargetAtTime = (...target) => this.volumes.push(target);
+      return { name: "gain", gain: { setTargetAtTime }, connect: (to) => this.wire("gain", to) };
     }
-    async resume() {}
+    wire(from, to) {
+      this.wires.push(`${from} ${to.name ?? to}`);
+      return to;
+    }
+    async resume() {
+      this.resumed += 1;
+    }
     async close() {
       this.state = "closed";
     }
@@ -200,7 +211,7 @@ function browser(t, { refuses = () => false } = {}) {
         made.nodes.push(this);
       }
       connect(to) {
-        return to;
+        return this.context.wire(this.name, to);
       }
       disconnect() {}
       say(data) {
@@ -232,6 +243,28 @@ test("microphone: asks for one voice without echo, at 16 kHz", async (t) => {
   assert.match(contexts[0].module, /\/audio\/capture\.js$/);
   nodes[0].say({ data: new ArrayBuffer(1024), level: 0.25 });
   assert.deepEqual([frames, levels], [[[1024, 0.25, "number"]], [0.25]]);
+});
+
+test("microphone: its sound goes to the processor, which runs because it leads on; suspended, it resumes", async (t) => {
+  const { contexts, nodes } = browser(t);
+  let ended = 0;
+  const microphone = await Microphone.open({ onFrame: () => {}, onEnded: () => (ended += 1) });
+  const [context] = contexts;
+  assert.deepEqual(context.wires, ["source voxbridge-capture", "voxbridge-capture speakers"]);
+  assert.equal(context.resumed, 1);
+  context.onstatechange();
+  assert.equal(context.resumed, 1, "it runs");
+  context.state = "interrupted";
+  context.onstatechange();
+  assert.equal(context.resumed, 2);
+  microphone.close();
+  context.onstatechange();
+  assert.deepEqual([context.resumed, context.disconnected], [2, true]);
+  assert.equal(ended, 0);
+  const other = await Microphone.open({ onFrame: () => {}, onEnded: () => (ended += 1) });
+  nodes[1].onprocessorerror();
+  other.close();
+  assert.equal(ended, 1, "what cannot be processed is as good as gone");
 });
 
 test("microphone: a browser that connects no other rate gives its own", async (t) => {
@@ -322,9 +355,31 @@ test("speaker: says when a sound leaves the device, and keeps what it plays the 
   assert.deepEqual([speaker.played, speaker.waiting, speaker.underruns, speaker.overflow], [1, 2, 3, 96]);
 });
 
+test("speaker: sounds as loud as is asked, and again after it was suspended", async (t) => {
+  const { contexts, nodes } = browser(t);
+  const levels = [];
+  const speaker = await Speaker.open({ onLevel: (level) => levels.push(level) });
+  const [context] = contexts;
+  assert.deepEqual(context.wires, ["voxbridge-playback gain", "gain speakers"]);
+  speaker.volume = 0.5;
+  assert.deepEqual(context.volumes, [[0.25, 7, 0.005]]);
+  assert.deepEqual([speaker.running, context.resumed], [true, 1]);
+  context.onstatechange();
+  assert.equal(context.resumed, 1, "it runs");
+  context.state = "suspended";
+  context.onstatechange();
+  assert.deepEqual([speaker.running, context.resumed], [false, 2]);
+  speaker.close();
+  context.onstatechange();
+  assert.equal(context.resumed, 2);
+  nodes[0].say({ type: "level", level: 1, played: 0, waiting: 0, underruns: 0, overflow: 0 });
+  assert.deepEqual(levels, [0], "closed, it is silent and says so");
+});
+
 test("speaker: flushes are answered in their order, and closed nothing is owed", async (t) => {
   const { nodes, contexts } = browser(t);
   const speaker = await Speaker.open();
+  assert.deepEqual([speaker.played, speaker.waiting, speaker.underruns, speaker.overflow], [0, 0, 0, 0]);
   const flushes = [speaker.flush(), speaker.flush(), speaker.flush()];
   for (const dropped of [1.5, 0]) nodes[0].say({ type: "flushed", dropped });
   speaker.close();
