@@ -16,9 +16,10 @@ async function playedOut(tab, from) {
       const [played, received] = [all.played.slice(from.position), all.received.slice(from.received.length)];
       const done = all.events.slice(from.events.length).some(({ type }) => type === "AgentAudioDone");
       state = `${audible(played)} s of ${audible(received)} s, ${done ? "all" : "not all"} received`;
-      return (
-        done && audible(received) > 0.5 && audible(played) > 0.97 * audible(received) && { played, received }
-      );
+      // Half a second of silence is the end, and no pause, once most of it has been heard. Not all of it: how many
+      // windows can be heard depends a little on where they begin.
+      const over = audible(played) > 0.9 * audible(received) && audible(played.slice(-50)) === 0;
+      return done && audible(received) > 0.5 && over && { played, received };
     });
   } catch {
     throw new Error(`the answer is not played to its end: ${state}`);
@@ -124,7 +125,8 @@ export async function bargeIn(stage, desk, name) {
   stage.ok(`${name}: there was more to hear`, left > 3, `${left} s`);
   stage.ok(
     `${name}: playback is silent at once`,
-    after < 0.3,
+    // On a busy machine the audio thread is ahead of the page's clock, and makes up for lost time in one go.
+    after < 0.5,
     `${after} s were heard after it, of ${left} s`,
   );
   await desk.press("Microphone");
