@@ -41,6 +41,11 @@ for (const [name, answers, expected, options] of [
     { "/function-call": [403, { error: "d", code: "origin_not_allowed" }] },
     "origin_not_allowed",
   ],
+  [
+    "functions are not for pages, connections are",
+    { "/function-call": [403, { error: "d", code: "no_origin_listed" }] },
+    "full_or_blocked",
+  ],
   ["all is well otherwise", {}, "full_or_blocked"],
   ["probes are elsewhere", { "/ready": refusal(404, "not_found") }, "full_or_blocked"],
   ["a proxy's own page", { "/v1/backends": [502, "<h1>Bad Gateway</h1>"] }, "full_or_blocked"],

@@ -31,8 +31,9 @@ export async function diagnose({ path, token = "", base }) {
   // A GET of the page's own server carries no Origin, a POST does.
   const headers = { "content-type": "application/json" };
   const called = await ask("/function-call", { method: "POST", body: "{}", headers });
-  if (called?.status === 403) return codeIn(called.body);
-  return "full_or_blocked";
+  // Its other refusals are of functions alone.
+  const origin = called?.status === 403 && codeIn(called.body) === "origin_not_allowed";
+  return origin ? "origin_not_allowed" : "full_or_blocked";
 }
 
 /**
