@@ -109,7 +109,7 @@ test("an end is explained, and noted once where an Error has told it already", a
   await turn();
   const [, explained] = told.find(([name]) => name === "ended");
   assert.deepEqual([explained.failed, explained.code], [true, "close 1011, upstream_closed"]);
-  assert.equal(notices(live).at(-1), "The connection has ended");
+  assert.equal(notices(live).at(-1), "Disconnected");
   assert.equal(notices(live).length, 2);
 });
 

@@ -191,8 +191,9 @@ export class Live extends Emitter {
     // Somebody was quicker.
     if (this.connected) return;
     const { headline, failed } = explained;
-    // An `Error` has a line already.
-    this.#note(ended.error ? "The connection has ended" : headline, failed ? "error" : "info");
+    // An `Error` has a line already, which says why.
+    if (ended.error) this.#note("Disconnected", "info");
+    else this.#note(headline, failed ? "error" : "info");
     this.emit("ended", explained);
   }
 

@@ -22,6 +22,8 @@ export class Talk {
   #shown = new Map();
   #how;
   #follows = true;
+  /** Of the log, when it was last seen to change. */
+  #size = "";
   /** Whether the user has said something. */
   #begun = false;
   #possible = false;
@@ -42,7 +44,10 @@ export class Talk {
     this.#chips.replaceChildren(...chips);
     copies(find("request-copy", HTMLButtonElement), () => this.#request.textContent ?? "");
     this.#log.addEventListener("scroll", () => this.#watch(), { passive: true });
-    new ResizeObserver(() => this.#follows && this.#scroll()).observe(this.#log);
+    new ResizeObserver(() => {
+      this.#size = sizeOf(this.#log);
+      if (this.#follows) this.#scroll();
+    }).observe(this.#log);
     this.#latest.addEventListener("click", () => {
       this.#follows = true;
       this.#scroll();
@@ -122,6 +127,8 @@ export class Talk {
   }
 
   #watch() {
+    // Another size may have moved it, and nobody has scrolled: the observer is about to see to it.
+    if (this.#follows && this.#size !== sizeOf(this.#log)) return;
     this.#follows = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < NEAR;
     this.#latest.hidden = this.#follows;
   }
@@ -129,6 +136,11 @@ export class Talk {
   #scroll() {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
+}
+
+/** @param {HTMLElement} element */
+function sizeOf({ clientWidth, clientHeight }) {
+  return `${clientWidth}x${clientHeight}`;
 }
 
 /**
