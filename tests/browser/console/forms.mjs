@@ -24,10 +24,10 @@ export async function wrongInput(stage, desk) {
     !desk.tab.requests.some((url) => url.startsWith("ws")),
   );
   await desk.fill("More functions", "");
-  await desk.fill("Language heard", "not a language");
+  await desk.fill("Your language", "not a language");
   await desk.press("Connect");
   stage.ok("a wrong language: refused in words", await desk.shows("alert", "", /language/i));
-  await desk.fill("Language heard", "");
+  await desk.fill("Your language", "");
 
   await desk.connect("openai");
   const rows = () => desk.text("region", "Time line");
