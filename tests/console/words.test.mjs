@@ -9,6 +9,7 @@ import {
   wordsForMessage,
   wordsForMicrophone,
   wordsForRefusal,
+  wordsForSpeaker,
 } from "../../src/console/page/words.js";
 
 const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
@@ -152,7 +153,7 @@ test("an end: by the user, by its Error, by its close, or before it began", () =
   assert.match(wordsForEnding({ ...ended, code: 4321 }).headline, /4321/);
 });
 
-test("what keeps a page from the microphone has words", () => {
+test("what keeps a page from the microphone, or from sound, has words", () => {
   const of = (name) => wordsForMicrophone(Object.assign(new Error("said"), { name })).headline;
   const names = [
     "NotAllowedError",
@@ -162,6 +163,9 @@ test("what keeps a page from the microphone has words", () => {
     "EndedError",
   ];
   assert.equal(new Set(names.map(of)).size, names.length);
+  const silent = (name) => wordsForSpeaker(Object.assign(new Error("said"), { name })).advice;
+  assert.match(silent("InsecureContextError"), /https/);
+  assert.match(silent("NotSupportedError"), /said/);
   assert.deepEqual(wordsForMicrophone("odd"), {
     headline: "The microphone does not work",
     advice: "odd",

@@ -406,4 +406,13 @@ test("speaker: a processor that cannot be loaded leaves no context", async (t) =
   );
   await assert.rejects(Speaker.open(), /not found/);
   assert.equal(contexts[0].state, "closed");
+  stub(
+    t,
+    "AudioContext",
+    class extends before {
+      audioWorklet = undefined;
+    },
+  );
+  await assert.rejects(Speaker.open(), { name: "InsecureContextError" });
+  assert.equal(contexts[1].state, "closed");
 });

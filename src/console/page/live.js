@@ -9,6 +9,7 @@ import { explain } from "./ending.js";
 import { Session } from "./session.js";
 import { Sound } from "./sound.js";
 import { Timeline } from "./timeline.js";
+import { wordsForSpeaker } from "./words.js";
 
 /**
  * @typedef {import("./conversation.js").Call} Call
@@ -53,7 +54,10 @@ export class Live extends Emitter {
       onFrame: (data, level, at) => this.#speak(data, level, at),
       onMicrophone: (on) => this.emit("microphone", { on }),
       onMicrophoneError: (error) => this.emit("microphoneError", { error }),
-      onSpeakerError: (error) => this.#note("The agent cannot be heard", "error", String(error)),
+      onSpeakerError: (error) => {
+        const { headline, advice, level } = wordsForSpeaker(error);
+        this.#note(headline, level, advice);
+      },
       onMicrophoneLevel,
       onAgentLevel,
       onSound: (at) => this.conversation.heard(at),

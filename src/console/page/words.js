@@ -63,7 +63,7 @@ const MICROPHONES = new Map([
     "InsecureContextError",
     [
       "Browsers give the microphone to secure pages alone",
-      "Open this page over https, or on the same machine as http://localhost; typing works in any case.",
+      "Open this page over https, or on the same machine as localhost; typing works in any case.",
     ],
   ],
   ["EndedError", ["The microphone has gone", "Connect it and switch it on again."]],
@@ -133,6 +133,19 @@ export function wordsForMicrophone(error) {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   const [headline, advice] = MICROPHONES.get(name) ?? ["The microphone does not work", String(error)];
   return { headline, advice, level: "error" };
+}
+
+/**
+ * Why nothing can be heard.
+ * @param {unknown} error what `Speaker.open` threw
+ * @returns {Words}
+ */
+export function wordsForSpeaker(error) {
+  const insecure = error instanceof Error && error.name === "InsecureContextError";
+  const advice = insecure
+    ? "Browsers give sound to secure pages alone: open this page over https, or on the same machine as localhost. What the agent says stands here."
+    : `What the agent says stands here. ${error}`;
+  return { headline: "The agent cannot be heard", advice, level: "error" };
 }
 
 /**

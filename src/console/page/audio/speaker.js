@@ -31,10 +31,14 @@ export class Speaker {
    * To be called where the user has clicked or pressed a key: browsers let no page sound without.
    * @param {SpeakerOptions} [options]
    * @returns {Promise<Speaker>}
+   * @throws {Error} whose name `wordsForSpeaker` may have words for
    */
   static async open(options = {}) {
     const context = new AudioContext({ latencyHint: "interactive" });
     try {
+      // Browsers have none for a page that is plain http on another machine.
+      if (context.audioWorklet === undefined)
+        throw Object.assign(new Error("no secure context"), { name: "InsecureContextError" });
       await context.audioWorklet.addModule(new URL("./playback.js", import.meta.url));
       const shape = { numberOfInputs: 0, outputChannelCount: [1] };
       return new Speaker(options, context, new AudioWorkletNode(context, "voxbridge-playback", shape));
