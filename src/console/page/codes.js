@@ -45,7 +45,7 @@ export const ERRORS = {
   upstream_too_slow: ["The service does not keep up", "Connect again in a moment."],
   upstream_unreachable: [
     "The service cannot be reached",
-    "Check the backend's url, and whether voxbridge gets through to the network.",
+    "Check the backend's url, and whether voxbridge gets through to the network; the time line has the reason.",
   ],
   upstream_auth_failed: [
     "The service refused the key",
@@ -57,7 +57,7 @@ export const ERRORS = {
   ],
   upstream_unavailable: [
     "The service refused the connection",
-    "Check the backend's url and model; the log of voxbridge has the status.",
+    "Check the backend's url and model; the time line has the status.",
   ],
   upstream_silent: ["The service does not answer", "Connect again in a moment."],
   upstream_closed_before_session_ready: [
@@ -168,9 +168,9 @@ export const REFUSALS = {
     "The WebSocket handshake was damaged",
     "A proxy on the way may change it: look at its configuration.",
   ],
-  token_missing: ["A token is needed", "Enter one and connect again."],
-  token_invalid: ["The token is not valid", "Check it, and connect again."],
-  token_expired: ["The token has expired", "Get a new one and connect again."],
+  token_missing: ["A token is needed", "Enter one and press Use token."],
+  token_invalid: ["The token is not valid", "Check it, and press Use token."],
+  token_expired: ["The token has expired", "Enter a new one and press Use token."],
   origin_not_allowed: [
     "Pages of this address may not connect",
     "Add it to auth.allowed_origins, or open the page by an address that is listed there.",

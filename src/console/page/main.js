@@ -116,6 +116,7 @@ loadBackends();
 async function loadBackends() {
   try {
     const found = await backends(setup.token);
+    setup.acceptToken();
     obstacle = "This gateway has no agent for you.";
     connection.show(found, "No agent");
     if (connection.chosen) setup.chooseKind(connection.chosen.kind);

@@ -96,6 +96,10 @@ export async function withTokens(stage, desk) {
   await desk.say("Hello there");
   await desk.talks(/voxbridge simulator speaking/);
   stage.ok("token, the right one: a session", true);
+  stage.ok(
+    "token, the right one: nothing is said of the wrong one any more",
+    await desk.shows("form", "Connection settings", /Only if the gateway asks/),
+  );
   stage.ok("token: not in the recording", !(await recording(stage, desk)).includes(TOKEN));
   stage.ok("token: in no URL", !desk.tab.requests.some((url) => url.includes(TOKEN)));
 }

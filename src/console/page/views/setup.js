@@ -20,6 +20,8 @@ export class Setup {
   #fold = find("agent-fold", HTMLDetailsElement);
   #own = find("own-functions", HTMLElement);
   #token = find("token", HTMLInputElement);
+  #tokenNote = find("token-note", HTMLElement);
+  #tokenHint = this.#tokenNote.textContent;
   #tokenFold = find("connection-fold", HTMLDetailsElement);
   #tokenKeep = find("token-keep", HTMLInputElement);
 
@@ -80,9 +82,14 @@ export class Setup {
    * @param {string} note why
    */
   askForToken(note) {
-    find("token-note", HTMLElement).textContent = note;
+    this.#tokenNote.textContent = note;
     this.#tokenFold.open = true;
     this.#token.focus();
+  }
+
+  /** The gateway is content with the token, or wants none. */
+  acceptToken() {
+    this.#tokenNote.textContent = this.#tokenHint;
   }
 
   /** @param {boolean} connected */
