@@ -19,6 +19,7 @@ import { Talk } from "./views/talk.js";
 import { Voice } from "./views/voice.js";
 import { wordsForMicrophone, wordsForRefusal } from "./words.js";
 
+const HOW_TO_BEGIN = "Press Connect. Then type, or switch on the microphone and say: “What time is it?”";
 const SUGGESTIONS = ["What time is it?", "Repaint the page", "Hello!"];
 /** How long until a gateway that does not answer is asked again, ms. */
 const ASK_AGAIN_MS = 3000;
@@ -80,10 +81,13 @@ const calls = new Calls({
 });
 
 live.on("standing", showStanding);
-live.on("doing", ({ doing }) => status.setActivity(doing));
+live.on("doing", showDoing);
 live.on("traffic", () => line.changed(live.startedAt));
 live.on("request", ({ id }) => talk.showRequest(id));
-live.on("microphone", ({ on }) => voice.setMicrophone(on));
+live.on("microphone", ({ on }) => {
+  voice.setMicrophone(on);
+  showDoing();
+});
 live.on("microphoneError", ({ error }) => {
   const { headline, advice } = wordsForMicrophone(error);
   voice.complain(`${headline}. ${advice}`);
@@ -163,17 +167,21 @@ function showStanding() {
   if (state === "closing") status.say("waiting", "Disconnecting");
   if (state === "open") {
     status.say("open", "Connected");
-    status.setActivity(live.doing);
+    showDoing();
   }
   invite();
+}
+
+/** Says what the agent does; who speaks with the microphone off is not to wait for it. */
+function showDoing() {
+  status.setActivity(live.doing === "listening" && !live.sound.microphoneOn ? "deaf" : live.doing);
 }
 
 /** Says in an empty conversation what can be done. */
 function invite() {
   if (live.connected)
     talk.invite("You are connected", "Switch on the microphone and speak, or type a message.", true);
-  else if (connection.chosen)
-    talk.invite("Talk to your agent", "Press Connect, then say or type: “What time is it?”", !status.ended);
+  else if (connection.chosen) talk.invite("Talk to your agent", HOW_TO_BEGIN, !status.ended);
   else talk.invite("Talk to your agent", obstacle, false);
 }
 

@@ -7,6 +7,7 @@ import { find } from "../dom.js";
 
 const ACTIVITIES = {
   listening: "listening",
+  deaf: "microphone off",
   thinking: "thinking",
   speaking: "speaking",
   hearing: "hears you",
