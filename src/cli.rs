@@ -131,7 +131,7 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
         log::warn!("{warning}");
     }
     let tls = config.server.tls.clone();
-    let token = if config.auth.mode == AuthMode::None { "" } else { "?token=TOKEN" };
+    let token = if config.auth.mode == AuthMode::None { "" } else { " --token TOKEN" };
     let console = config.console.enabled.then(|| config.auth.allowed_origins.clone());
     let paths: Vec<String> = config.backends.iter().map(|backend| backend.path.clone()).collect();
     let server = match Server::bind(config) {
@@ -159,10 +159,11 @@ fn serve(path: Option<PathBuf>, config: Config) -> ExitCode {
             log::info!(origin; "the console may not connect if it is opened here: its origin is not in auth.allowed_origins");
         }
     }
+    let here = console::reached_at(address);
     let ca = tls.map_or(String::new(), |files| format!(" --ca {}", files.certificate));
     for path in paths {
         announce(&format!(
-            "try: voxbridge talk --url {ws}://{address}{path}{token}{ca} --text \"What time is it?\""
+            "try: voxbridge talk --url {ws}://{here}{path}{token}{ca} --text \"What time is it?\""
         ));
     }
     finished(system.block_on(server.run(signals.requests(path))))

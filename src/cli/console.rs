@@ -7,13 +7,18 @@ use crate::config::page_origin;
 
 /// Where a browser on this machine finds the console of a listener.
 pub(super) fn url(scheme: &str, listener: SocketAddr) -> String {
+    format!("{scheme}://{}/", reached_at(listener))
+}
+
+/// Where a client on this machine finds a listener.
+pub(super) fn reached_at(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
-        // Any address will do, and browsers give the microphone to pages of this one.
+        // Any address will do; browsers give the microphone to pages of this one, and certificates may be for it.
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        _ => return format!("{scheme}://{listener}/"),
+        _ => return listener,
     };
-    format!("{scheme}://{}/", SocketAddr::new(ip, listener.port()))
+    SocketAddr::new(ip, listener.port())
 }
 
 /// The origin that the console has there, if pages have to be of a listed origin and it is not. Nothing where the listener has
