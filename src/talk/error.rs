@@ -70,7 +70,12 @@ impl fmt::Display for TalkError {
             Self::Authorities(reason) => f.write_str(reason),
             Self::Unreachable { server, reason } => write!(f, "cannot connect to {server}: {reason}"),
             Self::Status { server, status } => {
-                write!(f, "{server} refused the connection with http status {status}")
+                write!(f, "{server} refused the connection with http status {status}")?;
+                f.write_str(match status {
+                    401 => ": it wants a token, or another one (--token)",
+                    404 => ": there is no such path; GET /v1/backends tells which there are",
+                    _ => "",
+                })
             }
             Self::Protocol(reason) => write!(f, "protocol error: {reason}"),
             Self::Session { code, description } => write!(f, "{code}: {description}"),
