@@ -17,7 +17,7 @@ __all__ = ["SECTIONS", "Reader", "options", "written_elsewhere"]
 HERE = pathlib.Path(__file__).resolve().parent
 # What is not run, and why.
 NOT_RUN = {
-    "cargo run --release\ncargo install": "it builds the release program",
+    "cargo install": "it builds the release program",
 }
 
 
