@@ -62,7 +62,8 @@ pub(super) fn check(
     if is_anonymous && !is_loopback(&server.host) {
         if !auth.allow_anonymous {
             let reason = format!(
-                "\"{}\" can be reached by others and auth.mode is \"none\": needs auth.allow_anonymous = true",
+                "\"{}\" can be reached by others and auth.mode is \"none\": needs another auth.mode, or \
+                 auth.allow_anonymous = true",
                 server.host
             );
             return Err(origin.error("server.host", reason));

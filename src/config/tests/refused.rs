@@ -143,12 +143,12 @@ fn bad_sections() {
         (
             "[server]\nhost = \"0.0.0.0\"\n",
             "server.host: \"0.0.0.0\" can be reached by others and auth.mode is \"none\": \
-             needs auth.allow_anonymous = true",
+             needs another auth.mode, or auth.allow_anonymous = true",
         ),
         (
             "[server]\nhost = \"example.com\"\n",
             "server.host: \"example.com\" can be reached by others and auth.mode is \"none\": \
-             needs auth.allow_anonymous = true",
+             needs another auth.mode, or auth.allow_anonymous = true",
         ),
     ] {
         refuses(&format!("{text}{BACKEND}"), &[], &format!("my.toml: {expected}"));
