@@ -143,7 +143,7 @@ export function wordsForMicrophone(error) {
 export function wordsForSpeaker(error) {
   const insecure = error instanceof Error && error.name === "InsecureContextError";
   const advice = insecure
-    ? "Browsers give sound to secure pages alone: open this page over https, or on the same machine as localhost. What the agent says stands here."
+    ? "Browsers give what this page plays with to secure pages alone: open it over https, or on the same machine as localhost. What the agent says stands here."
     : `What the agent says stands here. ${error}`;
   return { headline: "The agent cannot be heard", advice, level: "error" };
 }
