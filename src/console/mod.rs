@@ -1,5 +1,10 @@
 //! The console: the files of a page that talks to the backends from a browser, embedded, with the path of each.
 //! Knows neither requests nor what the page does.
+//!
+//! In `page/`, from what a person sees inwards: `views/` draws a panel each, and `main.js` wires them. `live.js` is the
+//! connection that a person has now, of which `session.js` speaks the protocol, `audio/` is microphone and speaker,
+//! `conversation/` makes lines, function calls and turns of messages, and `timeline.js` keeps the messages. `words/` says
+//! what codes mean. What is in none of these is one subject a file.
 
 use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
@@ -7,7 +12,6 @@ use ring::digest::{SHA256, digest};
 
 /// Every file of `page/`, by its path there.
 const FILES: &[File] = &[
-    File("activity.js", JAVASCRIPT, include_bytes!("page/activity.js")),
     File("address.js", JAVASCRIPT, include_bytes!("page/address.js")),
     File("audio/capture.js", JAVASCRIPT, include_bytes!("page/audio/capture.js")),
     File("audio/framer.js", JAVASCRIPT, include_bytes!("page/audio/framer.js")),
@@ -15,32 +19,30 @@ const FILES: &[File] = &[
     File("audio/play_queue.js", JAVASCRIPT, include_bytes!("page/audio/play_queue.js")),
     File("audio/playback.js", JAVASCRIPT, include_bytes!("page/audio/playback.js")),
     File("audio/resampler.js", JAVASCRIPT, include_bytes!("page/audio/resampler.js")),
+    File("audio/sound.js", JAVASCRIPT, include_bytes!("page/audio/sound.js")),
     File("audio/speaker.js", JAVASCRIPT, include_bytes!("page/audio/speaker.js")),
-    File("calls.js", JAVASCRIPT, include_bytes!("page/calls.js")),
-    File("codes.js", JAVASCRIPT, include_bytes!("page/codes.js")),
-    File("conversation.js", JAVASCRIPT, include_bytes!("page/conversation.js")),
-    File("diagnosis.js", JAVASCRIPT, include_bytes!("page/diagnosis.js")),
+    File("conversation/activity.js", JAVASCRIPT, include_bytes!("page/conversation/activity.js")),
+    File("conversation/calls.js", JAVASCRIPT, include_bytes!("page/conversation/calls.js")),
+    File("conversation/conversation.js", JAVASCRIPT, include_bytes!("page/conversation/conversation.js")),
+    File("conversation/history.js", JAVASCRIPT, include_bytes!("page/conversation/history.js")),
+    File("conversation/members.js", JAVASCRIPT, include_bytes!("page/conversation/members.js")),
+    File("conversation/turns.js", JAVASCRIPT, include_bytes!("page/conversation/turns.js")),
     File("dom.js", JAVASCRIPT, include_bytes!("page/dom.js")),
     File("emitter.js", JAVASCRIPT, include_bytes!("page/emitter.js")),
-    File("ending.js", JAVASCRIPT, include_bytes!("page/ending.js")),
     File("functions.js", JAVASCRIPT, include_bytes!("page/functions.js")),
     File("gateway.js", JAVASCRIPT, include_bytes!("page/gateway.js")),
-    File("history.js", JAVASCRIPT, include_bytes!("page/history.js")),
     File("icon.svg", SVG, include_bytes!("page/icon.svg")),
     File("index.html", HTML, include_bytes!("page/index.html")),
     File("live.js", JAVASCRIPT, include_bytes!("page/live.js")),
     File("main.js", JAVASCRIPT, include_bytes!("page/main.js")),
-    File("members.js", JAVASCRIPT, include_bytes!("page/members.js")),
     File("panels.css", CSS, include_bytes!("page/panels.css")),
     File("recording.js", JAVASCRIPT, include_bytes!("page/recording.js")),
     File("session.js", JAVASCRIPT, include_bytes!("page/session.js")),
     File("settings.js", JAVASCRIPT, include_bytes!("page/settings.js")),
-    File("sound.js", JAVASCRIPT, include_bytes!("page/sound.js")),
     File("storage.js", JAVASCRIPT, include_bytes!("page/storage.js")),
     File("style.css", CSS, include_bytes!("page/style.css")),
     File("theme.js", JAVASCRIPT, include_bytes!("page/theme.js")),
     File("timeline.js", JAVASCRIPT, include_bytes!("page/timeline.js")),
-    File("turns.js", JAVASCRIPT, include_bytes!("page/turns.js")),
     File("views/calls.js", JAVASCRIPT, include_bytes!("page/views/calls.js")),
     File("views/composer.js", JAVASCRIPT, include_bytes!("page/views/composer.js")),
     File("views/connection.js", JAVASCRIPT, include_bytes!("page/views/connection.js")),
@@ -54,7 +56,10 @@ const FILES: &[File] = &[
     File("views/talk.js", JAVASCRIPT, include_bytes!("page/views/talk.js")),
     File("views/time.js", JAVASCRIPT, include_bytes!("page/views/time.js")),
     File("views/voice.js", JAVASCRIPT, include_bytes!("page/views/voice.js")),
-    File("words.js", JAVASCRIPT, include_bytes!("page/words.js")),
+    File("words/codes.js", JAVASCRIPT, include_bytes!("page/words/codes.js")),
+    File("words/diagnosis.js", JAVASCRIPT, include_bytes!("page/words/diagnosis.js")),
+    File("words/ending.js", JAVASCRIPT, include_bytes!("page/words/ending.js")),
+    File("words/words.js", JAVASCRIPT, include_bytes!("page/words/words.js")),
 ];
 
 const CSS: &str = "text/css; charset=utf-8";

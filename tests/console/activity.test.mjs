@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Activity } from "../../src/console/page/activity.js";
+import { Activity } from "../../src/console/page/conversation/activity.js";
 
 /** What is done after each step: a message that was received, "typed", "audio" or "quiet". */
 function follow(...steps) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Conversation } from "../../src/console/page/conversation.js";
+import { Conversation } from "../../src/console/page/conversation/conversation.js";
 import "./support.mjs";
 
 const SETTINGS = { type: "Settings" };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { diagnose } from "../../src/console/page/diagnosis.js";
+import { diagnose } from "../../src/console/page/words/diagnosis.js";
 import { stub } from "./support.mjs";
 
 const FINE = {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explain } from "../../src/console/page/ending.js";
+import { explain } from "../../src/console/page/words/ending.js";
 
 const TO = { path: "/openai", token: "secret-token-of-mine" };
 const OVER = { code: 1006, reason: "", error: null, opened: true, applied: true, byUs: false };

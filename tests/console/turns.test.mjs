@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Turns } from "../../src/console/page/turns.js";
+import { Turns } from "../../src/console/page/conversation/turns.js";
 
 /** 100 ms of the agent's voice, in bytes. */
 const SOME = 4800;

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ERRORS, REFUSALS, WARNINGS } from "../../src/console/page/codes.js";
+import { ERRORS, REFUSALS, WARNINGS } from "../../src/console/page/words/codes.js";
 import {
   wordsForEnding,
   wordsForMessage,
   wordsForMicrophone,
   wordsForRefusal,
   wordsForSpeaker,
-} from "../../src/console/page/words.js";
+} from "../../src/console/page/words/words.js";
 
 const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 

@@ -1,18 +1,18 @@
 // The connection that a person has now: what it says goes to conversation, time line and speaker, and comes from the
 // microphone. It must not know how any of that is shown; it tells what has changed.
 
-import { Activity } from "./activity.js";
 import { LOUD } from "./audio/microphone.js";
-import { Conversation } from "./conversation.js";
+import { Sound } from "./audio/sound.js";
+import { Activity } from "./conversation/activity.js";
+import { Conversation } from "./conversation/conversation.js";
 import { Emitter } from "./emitter.js";
-import { explain } from "./ending.js";
 import { Session } from "./session.js";
-import { Sound } from "./sound.js";
 import { Timeline } from "./timeline.js";
-import { wordsForSpeaker } from "./words.js";
+import { explain } from "./words/ending.js";
+import { wordsForSpeaker } from "./words/words.js";
 
 /**
- * @typedef {import("./conversation.js").Call} Call
+ * @typedef {import("./conversation/conversation.js").Call} Call
  * @typedef {import("./session.js").Message} Message
  * @typedef {import("./session.js").Ended} Ended
  * @typedef {{content: string} | {error: string}} Answer
@@ -21,11 +21,11 @@ import { wordsForSpeaker } from "./words.js";
  *
  * @typedef {object} LiveEvents
  * @property {{ state: import("./session.js").State }} standing
- * @property {{ doing: import("./activity.js").Doing }} doing of the agent
+ * @property {{ doing: import("./conversation/activity.js").Doing }} doing of the agent
  * @property {{}} traffic the time line has changed
  * @property {{ id: string }} request the gateway's name of the connection; empty: there is none
  * @property {{ refused: boolean }} looking it is over, and why is being found out
- * @property {import("./ending.js").Explained} ended it is over, and this is why
+ * @property {import("./words/ending.js").Explained} ended it is over, and this is why
  * @property {{ on: boolean }} microphone
  * @property {{ error: unknown }} microphoneError
  */

@@ -17,7 +17,7 @@ import { Setup } from "./views/setup.js";
 import { Status } from "./views/status.js";
 import { Talk } from "./views/talk.js";
 import { Voice } from "./views/voice.js";
-import { wordsForMicrophone, wordsForRefusal } from "./words.js";
+import { wordsForMicrophone, wordsForRefusal } from "./words/words.js";
 
 const HOW_TO_BEGIN = "Press Connect. Then type, or switch on the microphone and say: “What time is it?”";
 const SUGGESTIONS = ["What time is it?", "Repaint the page", "Hello!"];
@@ -187,7 +187,7 @@ function invite() {
 
 /**
  * A function that the page is asked to run.
- * @param {import("./conversation.js").Call} call
+ * @param {import("./conversation/conversation.js").Call} call
  */
 function take(call) {
   if (isOwn(call.name)) {

@@ -4,7 +4,7 @@
 import { find, make, pretty } from "../dom.js";
 import { clock, duration } from "./time.js";
 
-/** @typedef {import("../conversation.js").Call} Call */
+/** @typedef {import("../conversation/conversation.js").Call} Call */
 /** @typedef {{content: string} | {error: string}} Answer */
 
 const RAN = { page: "on this page", hand: "answered by hand", server: "on the server" };

@@ -4,7 +4,7 @@
 import { find, make, oncePerFrame } from "../dom.js";
 import { median } from "./time.js";
 
-/** @typedef {import("../turns.js").Turn} Turn */
+/** @typedef {import("../conversation/turns.js").Turn} Turn */
 
 /**
  * The columns: their heads, what they mean, and the value in ms.

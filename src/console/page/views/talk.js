@@ -4,7 +4,7 @@
 import { copies, find, icon, make } from "../dom.js";
 import { clock, dateOf } from "./time.js";
 
-/** @typedef {import("../conversation.js").Line} Line */
+/** @typedef {import("../conversation/conversation.js").Line} Line */
 /** @typedef {"typed" | "spoken" | ""} How */
 
 /** So near its end the log follows what is added, px. */

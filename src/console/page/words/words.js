@@ -4,8 +4,8 @@
 import { ERRORS, REFUSALS, WARNINGS } from "./codes.js";
 
 /**
- * @typedef {import("./session.js").Message} Message
- * @typedef {import("./session.js").Ended} Ended
+ * @typedef {import("../session.js").Message} Message
+ * @typedef {import("../session.js").Ended} Ended
  *
  * @typedef {object} Words
  * @property {string} headline what happened

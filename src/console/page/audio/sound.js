@@ -1,8 +1,8 @@
 // The devices of a conversation: the speaker while there is one, the microphone from when it is switched on.
 // Knows nothing of the page; it says what is heard and what went wrong.
 
-import { Microphone } from "./audio/microphone.js";
-import { Speaker } from "./audio/speaker.js";
+import { Microphone } from "./microphone.js";
+import { Speaker } from "./speaker.js";
 
 /**
  * @typedef {object} SoundHandlers

@@ -1,7 +1,7 @@
 // Why a WebSocket did not open: the browser does not tell the page, so the gateway is asked in other ways.
 // It must not know the page or what the connection was for.
 
-import { addressOf } from "./address.js";
+import { addressOf } from "../address.js";
 
 /** How long each question may take, ms. */
 const PATIENCE_MS = 5000;

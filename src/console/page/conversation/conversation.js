@@ -1,18 +1,18 @@
 // What the messages of one or several sessions say, as a person reads it: lines, function calls, turns.
 // It must not know sockets, sound or the page. It is told what came and when, and tells what changed.
 
+import { Emitter } from "../emitter.js";
+import { wordsForMessage } from "../words/words.js";
 import { Calls } from "./calls.js";
-import { Emitter } from "./emitter.js";
 import { historyOf } from "./history.js";
 import { latenciesIn, numbersIn, textOf } from "./members.js";
 import { Turns } from "./turns.js";
-import { wordsForMessage } from "./words.js";
 
 /** How many lines are remembered. */
 const LINES = 2000;
 
 /**
- * @typedef {import("./session.js").Message} Message
+ * @typedef {import("../session.js").Message} Message
  * @typedef {import("./turns.js").Turn} Turn
  * @typedef {import("./calls.js").Call} Call
  * @typedef {"added" | "changed" | "removed"} Change

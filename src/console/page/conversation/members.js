@@ -1,7 +1,7 @@
 // What is in the members of a message, whatever a peer has put there.
 // It must not know what it is used for.
 
-/** @typedef {import("./session.js").Message} Message */
+/** @typedef {import("../session.js").Message} Message */
 
 /**
  * @param {unknown} value

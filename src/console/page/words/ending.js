@@ -5,7 +5,7 @@ import { diagnose } from "./diagnosis.js";
 import { wordsForEnding, wordsForRefusal } from "./words.js";
 
 /**
- * @typedef {import("./session.js").Ended} Ended
+ * @typedef {import("../session.js").Ended} Ended
  *
  * @typedef {object} Explained
  * @property {string} headline what happened
