@@ -23,8 +23,8 @@ NOT_RUN = {
 
 def run_it(reader):
     reader.start("Run it", "cargo run --release", reader.take("Run it", "text", "voxbridge 0"))
-    reader.type("Run it", "$ cargo run --release -- talk")
-    reader.type("Run it", "$ curl")
+    reader.type("From a terminal", "$ cargo run --release -- talk")
+    reader.type("Paths", "$ curl")
 
 
 def step_by_step(reader):
