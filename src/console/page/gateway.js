@@ -27,7 +27,7 @@ export class Refusal extends Error {
  * @throws {Refusal}
  */
 export async function backends(token) {
-  const body = await ask("/v1/backends", { headers: authorization(token), cache: "no-store" });
+  const body = await ask("/v1/backends", { token });
   /** @type {Backend[]} */
   const all = body.backends;
   // Deepgram's paths of transcription have no agent behind them.
@@ -46,40 +46,62 @@ export async function backends(token) {
  * @throws {Refusal}
  */
 export async function forward({ id, name, arguments: given }, token) {
-  const headers = { ...authorization(token), "content-type": "application/json" };
-  return ask("/function-call", {
-    method: "POST",
-    headers,
-    body: JSON.stringify({ id, name, arguments: given.trim() || "{}" }),
-  });
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ id, name, arguments: given.trim() || "{}" });
+  return ask("/function-call", { token, method: "POST", headers, body });
+}
+
+/**
+ * @typedef {object} Question
+ * @property {string} [token] empty: none
+ * @property {string} [base] the page's address, if it is not the document's
+ * @property {string} [method]
+ * @property {string} [body]
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * What the gateway answers, whatever it is.
+ * @param {string} path
+ * @param {Question} [question]
+ * @returns {Promise<{ status: number, body: any } | null>} null: nothing; `body` null: no JSON, so not voxbridge's own
+ */
+export async function answerTo(path, { token = "", base, headers, ...request } = {}) {
+  /** @type {Record<string, string>} */
+  const authorization = token === "" ? {} : { authorization: `Bearer ${token}` };
+  try {
+    const asked = { ...request, headers: { ...authorization, ...headers } };
+    const answer = await fetch(addressOf(path, base), { ...asked, cache: "no-store" });
+    return { status: answer.status, body: await answer.json().catch(() => null) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The gateway's words for a refusal, in either shape: `{error: {code, description}}`, or of `/function-call`
+ * `{error: "text", code}`.
+ * @param {any} body
+ * @returns {{ code?: string, description?: string }}
+ */
+export function refusalIn(body) {
+  const [code, description] =
+    typeof body?.error === "string" ? [body.code, body.error] : [body?.error?.code, body?.error?.description];
+  const text = (/** @type {unknown} */ value) => (typeof value === "string" ? value : undefined);
+  return { code: text(code), description: text(description) };
 }
 
 /**
  * @param {string} path
- * @param {RequestInit} request
+ * @param {Question} question
  * @returns {Promise<any>}
  */
-async function ask(path, request) {
-  const answer = await fetch(addressOf(path), request).catch(() => {
-    throw new Refusal(0, "unreachable", "The gateway does not answer.");
-  });
-  const body = await answer.json().catch(() => null);
-  if (answer.ok && body) return body;
-  // Two shapes: `{error: {code, description}}`, and of `/function-call` `{error: "text", code}`.
-  const flat = typeof body?.error === "string";
-  const code = flat ? body.code : body?.error?.code;
-  const description = flat ? body.error : body?.error?.description;
-  throw new Refusal(
-    answer.status,
-    String(code ?? `status_${answer.status}`),
-    String(description ?? "The gateway refused this."),
-  );
-}
-
-/**
- * @param {string} token
- * @returns {Record<string, string>}
- */
-function authorization(token) {
-  return token ? { authorization: `Bearer ${token}` } : {};
+async function ask(path, question) {
+  const answer = await answerTo(path, question);
+  if (answer === null) throw new Refusal(0, "unreachable", "The gateway does not answer.");
+  const { status, body } = answer;
+  if (status >= 200 && status < 300 && body) return body;
+  const { code = `status_${status}`, description = "The gateway refused this." } = refusalIn(body);
+  throw new Refusal(status, code, description);
 }

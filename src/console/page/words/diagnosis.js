@@ -1,12 +1,10 @@
 // Why a WebSocket did not open: the browser does not tell the page, so the gateway is asked in other ways.
 // It must not know the page or what the connection was for.
 
-import { addressOf } from "../address.js";
+import { answerTo, refusalIn } from "../gateway.js";
 
 /** How long each question may take, ms. */
 const PATIENCE_MS = 5000;
-
-/** @typedef {{ method?: string, body?: string, headers?: Record<string, string> }} Question */
 
 /**
  * Finds out why a backend's path took no WebSocket. Nothing that it asks uses up a token.
@@ -17,50 +15,21 @@ const PATIENCE_MS = 5000;
  * @returns {Promise<string>} a code that `wordsForRefusal` has words for
  */
 export async function diagnose({ path, token = "", base }) {
-  /** @type {Record<string, string>} */
-  const authorization = token === "" ? {} : { authorization: `Bearer ${token}` };
-  const ask = (/** @type {string} */ at, /** @type {Question} */ request = {}) =>
-    answerOf(addressOf(at, base), { ...request, headers: { ...authorization, ...request.headers } });
+  const ask = (/** @type {string} */ at, /** @type {import("../gateway.js").Question} */ question = {}) =>
+    answerTo(at, { token, base, signal: AbortSignal.timeout(PATIENCE_MS), ...question });
   const ready = await ask("/ready");
   if (ready === null) return "unreachable";
   if (ready.status === 503) return "stopping";
   const backends = await ask("/v1/backends");
   if (backends === null) return "unreachable";
-  if (backends.status !== 200) return codeIn(backends.body);
+  if (backends.status !== 200) return refusalIn(backends.body).code ?? "full_or_blocked";
   if (!pathsIn(backends.body).includes(path)) return token === "" ? "not_found" : "backend_not_allowed";
   // A GET of the page's own server carries no Origin, a POST does.
   const headers = { "content-type": "application/json" };
   const called = await ask("/function-call", { method: "POST", body: "{}", headers });
   // Its other refusals are of functions alone.
-  const origin = called?.status === 403 && codeIn(called.body) === "origin_not_allowed";
+  const origin = called?.status === 403 && refusalIn(called.body).code === "origin_not_allowed";
   return origin ? "origin_not_allowed" : "full_or_blocked";
-}
-
-/**
- * @param {URL} url
- * @param {Question} request
- * @returns {Promise<{ status: number, body: any } | null>} null: there was none
- */
-async function answerOf(url, request) {
-  try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(url, { ...request, cache: "no-store", credentials: "omit", signal });
-    // What is no JSON does not come from voxbridge.
-    const body = await answer.json().catch(() => null);
-    return { status: answer.status, body };
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {any} body
- * @returns {string}
- */
-function codeIn(body) {
-  // POST /function-call has its code beside the text.
-  const code = body?.error?.code ?? body?.code;
-  return typeof code === "string" ? code : "full_or_blocked";
 }
 
 /**
